@@ -1,0 +1,33 @@
+import { inspect } from 'node:util';
+
+/** Every value that ever was a Secret in this process, so that `redact` can take it out of foreign text. */
+const known = new Set<string>();
+
+/**
+ * A value that must not be seen: an unseal key share, a token, a password.
+ * Printing, JSON, template strings and `console.log` all give `[redacted]`;
+ * only `reveal()` gives the value, and its callers stand on an allow-list kept by a test.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+    // Shorter values would redact ordinary words out of every message.
+    if (value.length >= 8) known.add(value);
+  }
+
+  reveal(): string { return this.#value; }
+  get empty(): boolean { return this.#value === ''; }
+  equals(other: Secret): boolean { return this.#value === other.#value; }
+  toString(): string { return '[redacted]'; }
+  toJSON(): string { return '[redacted]'; }
+  [inspect.custom](): string { return '[redacted]'; }
+}
+
+/** `text` with every known secret replaced: for errors and output of libraries that may quote what we sent. */
+export function redact(text: string): string {
+  let clean = text;
+  for (const value of known) if (clean.includes(value)) clean = clean.replaceAll(value, '[redacted]');
+  return clean;
+}

@@ -1,0 +1,77 @@
+import type { Secret } from './secret.ts';
+
+/** What the inventory, the flags and the environment say, resolved: everything a flow may want to know. */
+export interface Settings {
+  /** For typed confirmations: `vault_cluster_name`, else the inventory's first of release name, group name. */
+  readonly clusterName: string;
+  /** Where it was read from, for messages and for the next command. */
+  readonly inventory: string;
+  readonly managers: readonly Manager[];
+  /** Name of the master manager: `--limit`, else the host vaultctl runs on, else the first. */
+  readonly master: string;
+  /** `--limit` was given: the operator named the master. */
+  readonly limited: boolean;
+  readonly paths: Paths;
+  readonly keepPrevious: number;
+  readonly vault: VaultSettings;
+  /** Share count and threshold for `init`; for `rotate` only where the operator gave them. */
+  readonly shares: { readonly count: number; readonly threshold: number; readonly given: boolean };
+  readonly timeoutMs: number;
+  /** Managers and nodes that the operator allowed to be missing, by name. */
+  readonly allowMissing: readonly string[];
+  readonly allowMissingNodes: readonly string[];
+}
+
+export interface Paths {
+  readonly main: string;
+  readonly installCheckpoint: string;
+  readonly rotateCheckpoint: string;
+  /** Beside main. */
+  readonly previous: string;
+  readonly about: string;
+  readonly lock: string;
+  readonly snapshots: string;
+  readonly journal: string;
+}
+
+export interface VaultSettings {
+  /** URLs without a trailing slash, in the inventory's order. */
+  readonly addresses: readonly string[];
+  /** PEM text of the CA, where one is given. */
+  readonly ca: string | undefined;
+  readonly caFile: string | undefined;
+  readonly serverName: string | undefined;
+  /** Enterprise and OpenBao ≥ 2.3 namespace header for authenticated calls; undefined = root. */
+  readonly namespace: string | undefined;
+}
+
+/** One manager, with everything the transports need to reach it. */
+export interface Manager {
+  readonly name: string;
+  readonly connection: 'ssh' | 'local';
+  /** `ansible_host`, else the name. */
+  readonly address: string;
+  /** Undefined where the inventory is silent: ~/.ssh/config or 22 decides. */
+  readonly port: number | undefined;
+  readonly user: string | undefined;
+  readonly password: Secret | undefined;
+  readonly privateKeyFile: string | undefined;
+  readonly become: boolean;
+  readonly becomeUser: string;
+  readonly becomePassword: Secret | undefined;
+  readonly ssh: SshOptions;
+  /** `ansible_timeout`, seconds in the inventory. */
+  readonly connectTimeoutMs: number;
+}
+
+/** From `ansible_ssh_common_args`, `ansible_ssh_extra_args` and `ansible_host_key_checking`. */
+export interface SshOptions {
+  readonly proxyJump: string | undefined;
+  readonly proxyCommand: string | undefined;
+  readonly knownHostsFiles: readonly string[];
+  readonly identityFiles: readonly string[];
+  readonly identitiesOnly: boolean;
+  readonly hostKeyAlias: string | undefined;
+  /** undefined: strict. */
+  readonly strictHostKeyChecking: 'yes' | 'no' | 'accept-new' | undefined;
+}
