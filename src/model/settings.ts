@@ -11,7 +11,6 @@ export interface Settings {
   readonly master: string;
   /** `--limit` was given: the operator named the master. */
   readonly limited: boolean;
-  readonly paths: Paths;
   readonly keepPrevious: number;
   readonly vault: VaultSettings;
   /** Share count and threshold for `init`; for `rotate` only where the operator gave them. */
@@ -22,6 +21,7 @@ export interface Settings {
   readonly allowMissingNodes: readonly string[];
 }
 
+/** Where one manager keeps the files of contract §2: absolute, without `..`. */
 export interface Paths {
   readonly main: string;
   readonly installCheckpoint: string;
@@ -48,7 +48,11 @@ export interface VaultSettings {
 /** One manager, with everything the transports need to reach it. */
 export interface Manager {
   readonly name: string;
+  /** Each manager's own: the path variables may differ from host to host. */
+  readonly paths: Paths;
   readonly connection: 'ssh' | 'local';
+  /** Its own: managers may keep their files at different places. */
+  readonly paths: Paths;
   /** `ansible_host`, else the name. */
   readonly address: string;
   /** Undefined where the inventory is silent: ~/.ssh/config or 22 decides. */

@@ -1,0 +1,46 @@
+import { accessSync, closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import type { InventoryFiles } from '../ports/inventory-files.ts';
+
+/** The machine's own files; links are followed, as Ansible does. */
+export const nodeInventoryFiles: InventoryFiles = {
+  kind(path) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return 'absent';
+    return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
+  },
+
+  /** A pipe (`-e @<(…)`) has no size to trust, so the bytes that come are counted. */
+  read(path, limitBytes) {
+    const descriptor = openSync(path, constants.O_RDONLY);
+    try {
+      if (fstatSync(descriptor).size > limitBytes) throw tooLarge(path, limitBytes);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for (;;) {
+        const chunk = new Uint8Array(64 * 1024);
+        const count = readSync(descriptor, chunk, 0, chunk.length, null);
+        if (count === 0) return Buffer.concat(chunks);
+        size += count;
+        if (size > limitBytes) throw tooLarge(path, limitBytes);
+        chunks.push(chunk.subarray(0, count));
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+  },
+
+  list(path) { return readdirSync(path); },
+
+  executable(path) {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+function tooLarge(path: string, limitBytes: number): Error {
+  return Object.assign(new Error(`${path} is larger than ${limitBytes} bytes`), { code: 'EFBIG' });
+}

@@ -1,0 +1,138 @@
+import type { InventoryFiles } from '../ports/inventory-files.ts';
+import { extraVariables } from './extra-vars.ts';
+import { groupsOf, Topology } from './groups.ts';
+import type { Group, Host } from './groups.ts';
+import { SourceFiles } from './read-file.ts';
+import { refuse } from './value.ts';
+import type { Variable, Variables } from './value.ts';
+import { VarsFiles } from './vars-files.ts';
+import { VaultTexts } from './vault-text.ts';
+import type { AskPassword } from './vault-text.ts';
+import { addYamlSource } from './yaml-source.ts';
+
+export interface LoadOptions {
+  /** Inventory files, in order; relative to `cwd`. */
+  readonly sources: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+  /** Every `-e`, as given. */
+  readonly extraVars: readonly string[];
+  /** Asked at most once, and only where something encrypted must be read. */
+  readonly vaultPassword?: AskPassword;
+}
+
+export interface Inventory {
+  /** Absolute paths of the sources. */
+  readonly sources: readonly string[];
+  readonly cwd: string;
+  readonly topology: Topology;
+  readonly files: SourceFiles;
+  readonly vault: VaultTexts;
+  /** In Ansible's precedence; without the magic variables. Undefined: no such host. */
+  variablesOf(host: string): Variables;
+  /** `-e` alone. */
+  readonly extra: Variables;
+  /** Grows while settings are read. */
+  readonly warnings: string[];
+}
+
+/** Reads inventories as Ansible would; UsageError (file, line, value, fix) for what is broken or unsupported. */
+export async function loadInventory(files: InventoryFiles, options: LoadOptions): Promise<Inventory> {
+  const vault = new VaultTexts(options.vaultPassword);
+  return vault.unlocking(() => load(files, options, vault));
+}
+
+function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): Inventory {
+  const warnings: string[] = [];
+  const warn = (text: string) => { if (!warnings.includes(text)) warnings.push(text); };
+  const sourceFiles = new SourceFiles(files, vault, warn);
+  const absolute = (path: string) => normalPath(path.startsWith('/') ? path : `${options.cwd}/${path}`);
+  const sources = options.sources.map(absolute);
+  const topology = new Topology();
+  for (const source of sources) addSource(topology, sourceFiles, source);
+  topology.settle();
+  for (const name of topology.groups.keys()) {
+    if (topology.hosts.has(name)) warn(`${topology.hosts.get(name)!.place.file}: ${name} is a group and a host; Ansible gives the host's inline variables to the group`);
+  }
+  const extra = extraVariables(options.extraVars, sourceFiles, absolute);
+  const beside = sources.map((source) => source.slice(0, Math.max(1, source.lastIndexOf('/'))));
+  const layers = new Layers(topology, new VarsFiles(sourceFiles, warn), beside, normalPath(options.cwd), extra);
+  // Broken vars files are found now, not when some host is first asked for.
+  for (const host of topology.hosts.values()) layers.variablesOf(host);
+  return {
+    sources, cwd: options.cwd, topology, files: sourceFiles, vault, extra, warnings,
+    variablesOf: (name) => {
+      const host = topology.hosts.get(name);
+      return host === undefined ? new Map() : layers.variablesOf(host);
+    },
+  };
+}
+
+/** Ansible's layers of variables, lowest first; a later one replaces whole values. */
+class Layers {
+  readonly #topology: Topology;
+  readonly #vars: VarsFiles;
+  readonly #beside: readonly string[];
+  readonly #cwd: string;
+  readonly #extra: Variables;
+  readonly #ready = new Map<Host, Variables>();
+
+  constructor(topology: Topology, vars: VarsFiles, beside: readonly string[], cwd: string, extra: Variables) {
+    this.#topology = topology;
+    this.#vars = vars;
+    this.#beside = beside;
+    this.#cwd = cwd;
+    this.#extra = extra;
+  }
+
+  variablesOf(host: Host): Variables {
+    const ready = this.#ready.get(host);
+    if (ready !== undefined) return ready;
+    const groups = groupsOf(host);
+    const all = this.#topology.all;
+    const variables = new Map<string, Variable>();
+    const lay = (layer: Variables) => { for (const [name, variable] of layer) variables.set(name, variable); };
+    lay(all.variables);
+    for (const group of groups) lay(group.variables);
+    this.#layFiles(lay, 'group_vars', [all]);
+    this.#layFiles(lay, 'group_vars', groups);
+    lay(host.variables);
+    this.#layFiles(lay, 'host_vars', [host]);
+    lay(this.#extra);
+    this.#ready.set(host, variables);
+    return variables;
+  }
+
+  #layFiles(lay: (layer: Variables) => void, kind: 'group_vars' | 'host_vars', entities: readonly (Group | Host)[]): void {
+    for (const folder of [...this.#beside, this.#cwd]) for (const entity of entities) lay(this.#vars.variables(folder, kind, entity.name));
+  }
+}
+
+function addSource(topology: Topology, files: SourceFiles, source: string): void {
+  const kind = files.files.kind(source);
+  if (kind === 'folder') refuse({ file: source }, 'a folder as an inventory is not read yet', 'Name its files, each with -i.');
+  const ending = /\.[^./]*$/.exec(source)?.[0] ?? '';
+  if (ending === '.ini') refuse({ file: source }, 'an INI inventory is not read yet', wayOut(source));
+  if (!['', '.yaml', '.yml', '.json'].includes(ending)) refuse({ file: source }, `an inventory ends in .yaml, .yml or .json, not ${ending}`, wayOut(source));
+  if (kind === 'file' && files.files.executable(source)) refuseProgram(files, source);
+  addYamlSource(topology, files.value(source), source);
+}
+
+/** An executable YAML file is still YAML; one that begins as a program is one. */
+function refuseProgram(files: SourceFiles, source: string): void {
+  const start = files.bytes(source).subarray(0, 4);
+  const program = (start[0] === 0x23 && start[1] === 0x21) || (start[0] === 0x7F && start[1] === 0x45);
+  if (program) refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source));
+}
+
+function wayOut(source: string): string { return `ansible-inventory -i ${source} --list --yaml --export > hosts.yaml`; }
+
+/** Without `.`, `..` and double slashes; links stay as they are, for variables are sought beside the link. */
+function normalPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}

@@ -1,0 +1,67 @@
+import { messageOf } from '../model/halt.ts';
+import type { InventoryFiles } from '../ports/inventory-files.ts';
+import { parseJson } from './json.ts';
+import { refuse } from './value.ts';
+import type { Value } from './value.ts';
+import type { VaultTexts } from './vault-text.ts';
+import { parseYaml } from './yaml.ts';
+
+export const fileLimitBytes = 10 * 1024 * 1024;
+
+/** Reads the files of one inventory; each is parsed once however many hosts want it. */
+export class SourceFiles {
+  readonly files: InventoryFiles;
+  readonly #vault: VaultTexts;
+  readonly #warn: (text: string) => void;
+  readonly #parsed = new Map<string, Value | undefined>();
+
+  constructor(files: InventoryFiles, vault: VaultTexts, warn: (text: string) => void) {
+    this.files = files;
+    this.#vault = vault;
+    this.#warn = warn;
+  }
+
+  /** undefined: the file holds nothing. JSON is tried before YAML, as Ansible does. */
+  value(path: string): Value | undefined {
+    if (!this.#parsed.has(path)) this.#parsed.set(path, this.parse(this.text(path), path));
+    return this.#parsed.get(path);
+  }
+
+  parse(text: string, file: string): Value | undefined {
+    const json = parseJson(text, file);
+    return json === undefined ? parseYaml(text, file, this.#warn) : json.value;
+  }
+
+  /** Decrypted where the whole file is an Ansible Vault text; without byte order mark. */
+  text(path: string): string {
+    const text = this.#decoded(path);
+    return text.startsWith('$ANSIBLE_VAULT') ? this.#vault.decrypt(text, { file: path }) : text;
+  }
+
+  #decoded(path: string): string {
+    const bytes = this.bytes(path);
+    try {
+      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      return refuse({ file: path }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
+    }
+  }
+
+  bytes(path: string): Uint8Array {
+    try {
+      return this.files.read(path, fileLimitBytes);
+    } catch (error) {
+      return refuse({ file: path }, unreadable(error), 'Check the path and its permissions.');
+    }
+  }
+}
+
+function unreadable(error: unknown): string {
+  switch ((error as { code?: string }).code) {
+    case 'ENOENT': return 'no such file';
+    case 'EACCES': return 'may not be read (permission denied)';
+    case 'EISDIR': return 'is a folder, not a file';
+    case 'EFBIG': return `is larger than ${fileLimitBytes / 1024 / 1024} MiB`;
+    default: return `cannot be read: ${messageOf(error)}`;
+  }
+}
