@@ -51,8 +51,6 @@ export interface Manager {
   /** Each manager's own: the path variables may differ from host to host. */
   readonly paths: Paths;
   readonly connection: 'ssh' | 'local';
-  /** Its own: managers may keep their files at different places. */
-  readonly paths: Paths;
   /** `ansible_host`, else the name. */
   readonly address: string;
   /** Undefined where the inventory is silent: ~/.ssh/config or 22 decides. */

@@ -21,7 +21,7 @@ interface Answer { code: number; out: string; err: string }
 function ansiblePython(): string {
   const found = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'ansible-inventory'))
     .flatMap((path) => { try { return [readFileSync(path, 'utf8').split('\n', 1)[0] ?? '']; } catch { return []; } })[0];
-  assert.ok(found?.startsWith('#!'), 'ansible-inventory is not installed, and parity cannot be proved without it: apt-get install -y ansible');
+  assert.ok(found !== undefined && found.startsWith('#!'), 'ansible-inventory is not installed, and parity cannot be proved without it: apt-get install -y ansible');
   return found.slice(2).trim();
 }
 
