@@ -81,7 +81,7 @@ export class Topology {
   /** Everything belongs to `all`; hosts without a group belong to `ungrouped`, the others do not. */
   settle(): void {
     for (const group of this.groups.values()) {
-      if (group !== this.all && group.parents.size === 0) this.#link(this.all, group);
+      if (group !== this.all && group.parents.size === 0) this.addChild(this.all, group, group.place!);
     }
     for (const host of this.hosts.values()) {
       const others = [...host.groups].filter((group) => group !== this.all && group !== this.ungrouped);

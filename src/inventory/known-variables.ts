@@ -1,0 +1,59 @@
+import { placeText } from './host-reading.ts';
+import { Encrypted } from './value.ts';
+import type { Variables } from './value.ts';
+
+/** Every variable that vaultctl reads. */
+export const readVariables = new Set([
+  'ansible_host', 'ansible_ssh_host', 'ansible_port', 'ansible_ssh_port', 'ansible_user', 'ansible_ssh_user', 'ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password',
+  'ansible_connection', 'ansible_private_key_file', 'ansible_ssh_private_key_file', 'ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args',
+  'ansible_host_key_checking', 'ansible_ssh_host_key_checking', 'ansible_timeout', 'ansible_ssh_timeout',
+  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_sudo_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass',
+  'vault_managers_group', 'vault_creds_host_path', 'vault_creds_init_tmp_path', 'vault_creds_rotate_tmp_path', 'vault_creds_keep_previous', 'vault_snapshot_dir', 'vault_journal_path',
+  'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',
+  'vault_cluster_name', 'vault_release_name', 'vault_timeout',
+]);
+
+/** Read by other parts of vaultctl, or by Ansible alone: no cause for a warning. */
+const quiet = new Set([
+  'vault_namespace', 'vault_pod_selector', 'vault_kubeconfig', 'vault_transport',
+  'ansible_ssh_executable', 'ansible_ssh_pipelining', 'ansible_ssh_retries', 'ansible_ssh_transfer_method', 'ansible_ssh_use_tty', 'ansible_connection_timeout',
+]);
+const connectionLike = /^ansible_(?:ssh|become|sudo|su|doas|paramiko|connection|host|port|user|password|private_key)(?:_|$)/;
+
+/** Warnings for names that look like ours and are not: a misspelt path variable would send keys to the default place. */
+export function unknownVariables(variables: Variables): string[] {
+  const warnings: string[] = [];
+  for (const [name, { value, place }] of variables) {
+    if (readVariables.has(name) || quiet.has(name) || name.startsWith('vault_helm_')) continue;
+    if (!name.startsWith('vault_') && !name.startsWith('ansible_')) continue;
+    const close = closest(name);
+    // `vault_…` is also a common prefix for encrypted values of other tools.
+    if (close === undefined && (value instanceof Encrypted || (name.startsWith('ansible_') && !connectionLike.test(name)))) continue;
+    const what = name.startsWith('vault_') ? 'is no variable of vaultctl' : 'is a connection setting that vaultctl does not use';
+    warnings.push(`${placeText(place)}: ${name} ${what}${close === undefined ? '' : `; did you mean ${close}?`}`);
+  }
+  return warnings;
+}
+
+function closest(name: string): string | undefined {
+  let best: { name: string; away: number } | undefined;
+  for (const known of readVariables) {
+    const away = distance(name, known, 2);
+    if (away <= 2 && away < (best?.away ?? 3)) best = { name: known, away };
+  }
+  return best?.name;
+}
+
+/** Levenshtein; anything above `limit` counts as above it. */
+function distance(a: string, b: string, limit: number): number {
+  if (Math.abs(a.length - b.length) > limit) return limit + 1;
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
