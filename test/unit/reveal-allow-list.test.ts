@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const src = fileURLToPath(new URL('../../src', import.meta.url));
+
+/** The files in which a secret becomes text, and why each must. Whoever adds one says here where the text goes. */
+const allowed: Record<string, string> = {
+  'model/keys.ts': 'compares two sets share by share, whatever their order',
+  'inventory/vault-text.ts': 'the password opens a vaulted value in memory',
+};
+
+describe('secrets', () => {
+  const revealing = readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && path !== 'model/secret.ts')
+    .filter((path) => /\.reveal\b|\[\s*['"`]reveal['"`]\s*\]|\{[^}]*\breveal\b[^}]*\}\s*=/.test(readFileSync(join(src, path), 'utf8')))
+    .toSorted();
+
+  it('become text only in files that have said why', () => {
+    assert.deepEqual(revealing.filter((path) => !Object.hasOwn(allowed, path)), []);
+  });
+
+  it('are not granted to files that no longer need it', () => {
+    assert.deepEqual(Object.keys(allowed).filter((path) => !revealing.includes(path)), []);
+  });
+});
