@@ -1,5 +1,6 @@
-import { Encrypted, Mapping, Unsafe } from './value.ts';
+import { Encrypted, Mapping, refuse, Unsafe } from './value.ts';
 import type { Entry, Value } from './value.ts';
+import { digitsLimit } from './yaml-scalars.ts';
 
 class NotJson extends Error {}
 const depthLimit = 200;
@@ -62,6 +63,7 @@ class Reader {
       case 'false': return false;
       case 'null': return null;
       default: {
+        if (word.length > digitsLimit) refuse({ file: this.#file, line: this.#line }, `a number of ${word.length} digits`, 'Quote it if it is text.');
         const number = Number(word);
         return /^-?\d+$/.test(word) && !Number.isSafeInteger(number) ? BigInt(word) : number;
       }

@@ -59,6 +59,7 @@ export function toJson(value: Value): Json {
 /** JSON text with sorted keys, four spaces, big integers and NaN as Python writes them. */
 export function jsonText(json: Json, indent = ''): string {
   if (typeof json === 'number' && !Number.isFinite(json)) return Number.isNaN(json) ? 'NaN' : json < 0 ? '-Infinity' : 'Infinity';
+  if (Object.is(json, -0)) return '-0.0';
   if (typeof json === 'bigint') return json.toString();
   if (json === null || typeof json !== 'object') return JSON.stringify(json);
   const inner = `${indent}    `;

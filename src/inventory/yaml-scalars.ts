@@ -63,7 +63,11 @@ function floatOf(word: string): number {
   return sign * parts.reduce((sum, part) => sum * 60 + part, 0);
 }
 
+/** Python's own limit for numbers in text; beyond it their conversion would take minutes. */
+export const digitsLimit = 4300;
+
 function integerOf(word: string): number | bigint {
+  if (word.length > digitsLimit) throw new BadScalar(`a number of ${word.length} digits; quote it if it is text`);
   const { sign, rest } = signOf(word.replaceAll('_', ''));
   const whole = wholeOf(rest, word);
   const signed = sign === -1 ? -whole : whole;

@@ -21,13 +21,10 @@ export function parseYaml(text: string, file: string, warn: (text: string) => vo
     refuse({ file, line: text.slice(0, strange.index).split('\n').length },
       `character U+${strange[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} is not allowed in YAML`, 'Remove it, or write it as an escape within double quotes.');
   }
-  const documents = parseAllDocuments(text, {
-    schema: 'failsafe', version: '1.1', merge: false, uniqueKeys: false, resolveKnownTags: false,
-    lineCounter: lines, logLevel: 'silent', prettyErrors: false,
-  });
-  if (!Array.isArray(documents) || documents.length === 0) return undefined;
-  const [first, second] = documents as Document.Parsed[];
+  const documents = parsed(text, file, lines);
+  const [first, second] = documents;
   const error = documents.flatMap((document) => document.errors).at(0);
+  if (error?.message.includes('call stack') === true) refuseDepth(file);
   if (error !== undefined) {
     const hint = error.code === 'TAB_AS_INDENT' || error.message.includes('Tabs')
       ? 'Indent with spaces: YAML takes no tabs.' : 'Mend the YAML; `ansible-inventory -i FILE --list` shows what Ansible makes of it.';
@@ -39,6 +36,24 @@ export function parseYaml(text: string, file: string, warn: (text: string) => vo
   }
   if (first === undefined || first.contents === null) return undefined;
   return new Construction(file, lines, warn).value(first.contents, 0);
+}
+
+function parsed(text: string, file: string, lines: LineCounter): readonly Document.Parsed[] {
+  try {
+    const documents = parseAllDocuments(text, {
+      schema: 'failsafe', version: '1.1', merge: false, uniqueKeys: false, resolveKnownTags: false,
+      lineCounter: lines, logLevel: 'silent', prettyErrors: false,
+    });
+    return Array.isArray(documents) ? documents : [];
+  } catch (error) {
+    if (error instanceof RangeError) refuseDepth(file);
+    throw error;
+  }
+}
+
+/** The library recurses: brackets by the thousand exhaust the stack before our own limit is reached. */
+function refuseDepth(file: string): never {
+  return refuse({ file }, `nested deeper than ${depthLimit} levels`, 'Look for unclosed brackets.');
 }
 
 type Row = Entry & { readonly key: string };

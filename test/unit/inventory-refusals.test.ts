@@ -70,7 +70,15 @@ describe('an inventory that Ansible would half understand is refused', () => {
   });
 
   it('a deeply nested value is refused, not a stack overflow', async () => {
-    assert.match((await refusal(load(`all: {hosts: {n1: {a: ${'['.repeat(5000)}${']'.repeat(5000)}}}}`))).what, /nested deeper|YAML/);
+    for (const depth of [300, 5000, 200_000]) {
+      assert.match((await refusal(load(`all: {hosts: {n1: {a: ${'['.repeat(depth)}${']'.repeat(depth)}}}}`))).what, /nested deeper/, String(depth));
+    }
+  });
+
+  it('a number of a million digits is refused in no time, in YAML and in JSON', async () => {
+    for (const text of [`all: {hosts: {n1: {a: ${'1'.repeat(1e6)}}}}`, `{"all": {"hosts": {"n1": {"a": ${'1'.repeat(1e6)}}}}}`, `all: {hosts: {n1: {a: ${'1'.repeat(10)}${':11'.repeat(1e5)}}}}`]) {
+      assert.match((await refusal(load(text))).what, /^\/w\/hosts\.yaml:1: .*digits/);
+    }
   });
 
   it('a missing file, a folder, a huge file and bytes that are not UTF-8 each say so', async () => {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export interface Answer { readonly code: number; readonly out: string; readonly err: string }
+export interface Question { readonly cwd: string; readonly args: readonly string[] }
+
+/** The interpreter that Debian's ansible-inventory itself runs under. */
+function ansiblePython(): string {
+  const found = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'ansible-inventory'))
+    .flatMap((path) => { try { return [readFileSync(path, 'utf8').split('\n', 1)[0] ?? '']; } catch { return []; } })[0];
+  assert.ok(found !== undefined && found.startsWith('#!'), 'ansible-inventory is not installed, and parity cannot be proved without it: apt-get install -y ansible');
+  return found.slice(2).trim();
+}
+
+/** What Debian's ansible-inventory answers, in order. `home` is a scratch folder of the caller. */
+export function askAnsible(home: string, questions: readonly Question[]): Answer[] {
+  const run = spawnSync(ansiblePython(), [join(import.meta.dirname, 'ansible_inventory.py')], {
+    input: JSON.stringify(questions), maxBuffer: 256 * 1024 * 1024, encoding: 'utf8', timeout: 300_000,
+    env: { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C.UTF-8', ANSIBLE_NOCOLOR: '1', ANSIBLE_LOCAL_TEMP: join(home, 'tmp'), ANSIBLE_HOME: join(home, 'ansible') },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout) as Answer[];
+}
+
+/** The document of `--list` without what newer versions add for themselves. */
+export function listed(answer: Answer): unknown {
+  assert.equal(answer.code, 0, `ansible-inventory itself fails on this case: ${answer.err}`);
+  const document = JSON.parse(answer.out) as { _meta: { profile?: unknown } };
+  delete document._meta.profile;
+  return document;
+}
