@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianTools, isRoot, versionOf } from './setup/debian.mjs';
 import { dist, node24, nodeModules, pathWith } from './setup/packages.mjs';
-import { run } from './setup/run.mjs';
+import { answerOf, run } from './setup/run.mjs';
 import { server } from './setup/server.mjs';
 import { Missing } from './setup/tell.mjs';
 
@@ -55,7 +55,7 @@ function serversUsed(found, tools, node) {
   return [
     ...(found ? [`${found.name} (${found.origin}: ${found.path})`] : []),
     ...versions,
-    `under Node ${node === process.execPath ? process.versions.node : node}, ${isRoot ? 'as root' : 'without root'}`,
+    `under Node ${answerOf(node, ['--version'])?.trim() ?? node}, ${isRoot ? 'as root' : 'without root'}`,
   ].join(', ');
 }
 

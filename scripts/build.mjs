@@ -11,32 +11,15 @@ const stamp = join(dist, 'stamp.json');
 
 // ssh2 and its kind are CommonJS: inside an ES module they find none of these by themselves. `getBuiltinModule`
 // because an `import` of a builtin costs a millisecond or two of start-up, for the wrapper that Node makes.
-const banner = `const __module = process.getBuiltinModule('node:module'), __filename = process.getBuiltinModule('node:url').fileURLToPath(import.meta.url);
-const require = __module.createRequire(__filename), __dirname = process.getBuiltinModule('node:path').dirname(__filename);`;
+const banner = `const __moduleOfNode = process.getBuiltinModule('node:module'), __filename = process.getBuiltinModule('node:url').fileURLToPath(import.meta.url);
+const require = __moduleOfNode.createRequire(__filename), __dirname = process.getBuiltinModule('node:path').dirname(__filename);`;
 
 /** Writes dist/. Other runs may be using it: files are replaced by rename, the entry last, and the chunks of the
  *  build before stay for one more build. Throws an Error that esbuild has already explained on stderr. */
 export async function build() {
   const esbuild = await import('esbuild');
   const startedMs = Date.now();
-  const { outputFiles, warnings } = await esbuild.build({
-    absWorkingDir: repository,
-    entryPoints: { main: join(source, 'main.ts') },
-    outdir: dist,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    external: ['*.node', 'cpu-features'],
-    banner: { js: banner },
-    chunkNames: 'chunks/[name]-[hash]',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'linked',
-    logLevel: 'warning',
-    write: false,
-  }).finally(() => esbuild.stop());
+  const outputFiles = await bundle(esbuild);
   const before = readStamp().files;
   const entry = join(dist, 'main.js');
   for (const file of outputFiles.filter((file) => file.path !== entry)) replace(file.path, file.contents);
@@ -46,7 +29,35 @@ export async function build() {
   // The stamp bears the time the build began: what was edited meanwhile is newer, and is built the next time.
   utimesSync(stamp, startedMs / 1000, startedMs / 1000);
   sweep(new Set([...files, ...before, 'stamp.json']));
-  return { tookMs: Date.now() - startedMs, warnings: warnings.length };
+  return { tookMs: Date.now() - startedMs };
+}
+
+async function bundle(esbuild) {
+  try {
+    const { outputFiles } = await esbuild.build({
+      absWorkingDir: repository,
+      entryPoints: { main: join(source, 'main.ts') },
+      outdir: dist,
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node24',
+      define: { VAULTCTL_VERSION: JSON.stringify(JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')).version) },
+      external: ['*.node', 'cpu-features'],
+      banner: { js: banner },
+      chunkNames: 'chunks/[name]-[hash]',
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'linked',
+      logLevel: 'warning',
+      write: false,
+    });
+    return outputFiles;
+  } finally {
+    // Its helper process would otherwise live as long as we do, and after a build the program goes on.
+    await esbuild.stop();
+  }
 }
 
 function readStamp() {

@@ -5,12 +5,15 @@ import { delimiter, join } from 'node:path';
 
 /** Runs to the end with our stdin, stdout and stderr; resolves to its exit code (128 + n when signal n ended it). */
 export function run(program, args, options = {}) {
-  return followed(spawn(program, args, { stdio: 'inherit', ...options }));
+  const child = spawn(program, args, { stdio: 'inherit', ...options });
+  // A terminal sends its ^C to the child as well as to us: passed on it would arrive twice.
+  return followed(child, (signal) => { if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal); });
 }
 
-/** Runs to the end, handing every line of its output to `onLine`; resolves to its exit code. */
+/** Runs to the end in a process group of its own, handing every line of its output to `onLine`; resolves to its exit
+ *  code. A signal to us goes to the whole group: `sh` and `flock` would not pass it on to what they wait for. */
 export function runTold(program, args, options, onLine) {
-  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';
     stream.setEncoding('utf8').on('data', (text) => {
@@ -20,13 +23,12 @@ export function runTold(program, args, options, onLine) {
     });
     stream.on('end', () => { if (rest !== '') onLine(rest); });
   }
-  return followed(child);
+  return followed(child, (signal) => { if (child.pid !== undefined) process.kill(-child.pid, signal); });
 }
 
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
-function followed(child) {
-  const forward = (signal) => child.kill(signal);
+function followed(child, forward) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, forward);
   return new Promise((resolve, reject) => {

@@ -66,6 +66,7 @@ async function build(module, path) {
   const code = await runTold('flock', [join(folder, 'lock'), 'bash', '-c', script, 'bash', path, go, ...flags], {
     cwd: module, env: { ...process.env, CGO_ENABLED: '0' },
   }, (line) => note(progress, line)).finally(() => clearInterval(ticker));
+  if (code > 128) throw new Missing(`the build of Vault was stopped by a signal after ${spoken(Date.now() - startedMs)}; run again, what is compiled stays compiled`);
   if (code !== 0) throw new Missing(`Vault could not be built (exit code ${code}):\n  ${progress.last.join('\n  ')}\nmend that and run again, or name a server: VAULTCTL_TEST_SERVER=/path/to/vault-or-bao`);
   tell(`Vault is ready after ${spoken(Date.now() - startedMs)}`);
 }

@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 const src = fileURLToPath(new URL('../../src', import.meta.url));
 
 /** What each layer may import besides itself: never something above it. `hosts` and `vault` are pure builders of
- *  commands and requests, and `credentials` and `inventory` read their texts through ports. */
+ *  commands and requests; `vault` proves shares, and so knows how `credentials` combines them, never the reverse. */
 const mayImport: Record<string, readonly string[]> = {
   model: [],
   ports: ['model'],
-  vault: ['model', 'ports'],
+  vault: ['model', 'ports', 'credentials'],
   hosts: ['model', 'ports'],
   credentials: ['model', 'ports'],
   inventory: ['model', 'ports'],

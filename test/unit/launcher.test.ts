@@ -28,7 +28,7 @@ function installation(parts: { dist?: string; libraries?: boolean } = {}): strin
   const folder = mkdtempSync(join(scratch, 'with space '));
   mkdirSync(join(folder, 'bin'));
   cpSync(join(repository, 'bin/vaultctl.js'), join(folder, 'bin/vaultctl.js'));
-  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+  writeFileSync(join(folder, 'package.json'), '{"type": "module", "version": "1.2.3"}');
   if (parts.dist !== undefined) {
     mkdirSync(join(folder, 'dist'));
     writeFileSync(join(folder, 'dist/main.js'), parts.dist);
