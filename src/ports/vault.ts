@@ -23,8 +23,9 @@ export interface WireRequest {
   readonly token?: import('../model/secret.ts').Secret;
   /** Values may hold Secrets at any depth: the adapter reveals them on the wire only. */
   readonly body?: Readonly<Record<string, unknown>>;
-  /** Undefined: as long as it takes (init, the last update share, verify). */
   readonly timeoutMs?: number;
+  /** As long as it takes: init, an update share, verify. Their outcome must not be left open by our own impatience. */
+  readonly patient?: boolean;
 }
 
 export interface WireAnswer {

@@ -1,0 +1,20 @@
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { redact } from '../model/secret.ts';
+import type { Event } from '../ports/operator.ts';
+
+/** Appends what happened to the journal on this host; it is helpful and never needed, so a journal that cannot be written stops nothing. */
+export function journalTo(path: string, words: { operation?: string; host: string }): (event: Event) => void {
+  let dead = false;
+  let operation = words.operation;
+  return (event) => {
+    if (event.is === 'flow') operation = event.operation;
+    if (dead || (event.is === 'step' && event.mark === 'start')) return;
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      appendFileSync(path, `${redact(JSON.stringify({ at: new Date().toISOString(), host: words.host, operation, ...event }))}\n`, { mode: 0o600 });
+    } catch {
+      dead = true;
+    }
+  };
+}

@@ -1,0 +1,60 @@
+import type { ClusterLock } from '../engine/lock.ts';
+import type { Eyes, Flags, Hands, Prover } from '../engine/world.ts';
+import type { Settings } from '../model/settings.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LockWords } from '../ports/hosts.ts';
+import type { InventoryFiles } from '../ports/inventory-files.ts';
+import type { Operator } from '../ports/operator.ts';
+
+/** What every command line may say. */
+export interface CommonFlags {
+  readonly inventory?: string[];
+  readonly limit?: string;
+  readonly extraVars?: string[];
+  readonly vaultPasswordFile?: string;
+  readonly askVaultPass?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly confirm?: string;
+  readonly timeout?: string;
+  readonly verbose?: boolean;
+  readonly color?: boolean;
+  readonly allowMissing?: string[];
+  readonly allowMissingNode?: string[];
+  readonly tokenFile?: string;
+  readonly acceptRestored?: boolean;
+  readonly snapshot?: boolean;
+  readonly shares?: string;
+  readonly threshold?: string;
+}
+
+/** An open world: nothing was written yet. */
+export interface World {
+  readonly eyes: Eyes;
+  /** Only a flow calls this: from here on there are hands. */
+  hands(lock: ClusterLock, operation: string): Hands & Prover;
+  /** The managers with hands, to take the lock on. */
+  readonly lockable: Hands['hosts'];
+  close(): Promise<void>;
+}
+
+/** The machine behind a command, built in wire.ts (or by a test). */
+export interface Machine {
+  readonly files: InventoryFiles;
+  readonly cwd: string;
+  readonly clock: Clock;
+  env(name: string): string | undefined;
+  /** Host names and addresses of this machine. */
+  localNames(): readonly string[];
+  /** A file, or standard input for `-`. */
+  readInput(path: string): Promise<Uint8Array>;
+  /** Who holds the lock, as others read it. */
+  holder(): { holder: string; host: string; pid: number };
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  operator(options: { json: boolean; color: boolean; verbose: boolean; confirm: string | undefined; quiet: boolean }): Operator & { end(): void };
+  open(settings: Settings, flags: Flags, operator: Operator): Promise<World>;
+}
+
+export type { LockWords };

@@ -1,0 +1,47 @@
+import type { Flow } from '../engine/flow.ts';
+import { type ClusterLock, takeLock } from '../engine/lock.ts';
+import { plan } from '../engine/plan.ts';
+import { run } from '../engine/run.ts';
+import type { CommonFlags, Machine, World } from './context.ts';
+import { readFlags, readSettings } from './settings.ts';
+
+/** `unseal` must work while everything else is down: it takes no lock and writes on no manager. */
+const noLock: ClusterLock = {
+  fence: () => { throw new Error('a flow without a lock writes on no manager'); },
+  lost: () => undefined, orphan: undefined, proof: async () => undefined, release: async () => undefined,
+};
+
+export interface FlowOptions { readonly lock: boolean }
+
+/** Runs, or with --dry-run plans, one flow; returns what it ended with. */
+export async function runFlow<S, K extends keyof S>(
+  machine: Machine, flags: CommonFlags & { rootToken?: boolean; revokeRoot?: boolean }, flow: Flow<S> & { end: K }, options: FlowOptions = { lock: true },
+): Promise<S[K] | undefined> {
+  const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: flags.confirm, quiet: false });
+  let world: World | undefined;
+  let lock: ClusterLock | undefined;
+  try {
+    const settings = await readSettings(machine, flags, operator);
+    world = await machine.open(settings, await readFlags(machine, flags), operator);
+    if (flags.dryRun === true) { await showPlan(machine, flags, flow, world); return undefined; }
+    const operation = machine.clock.random(6);
+    operator.tell({ is: 'flow', flow: flow.name, operation, cluster: settings.clusterName });
+    const words = { ...machine.holder(), operation, flow: flow.name, sinceMs: machine.clock.now() };
+    lock = options.lock ? await takeLock(settings, world.lockable, words, machine.clock.now()) : noLock;
+    const out = await run(flow, world.hands(lock, operation)) as S[K];
+    operator.tell({ is: 'end', flow: flow.name, text: `${flow.name}: done` });
+    return out;
+  } finally {
+    await lock?.release().catch(() => undefined);
+    await world?.close();
+    operator.end();
+  }
+}
+
+async function showPlan<S>(machine: Machine, flags: CommonFlags, flow: Flow<S>, world: World): Promise<void> {
+  const lines = await plan(flow, world.eyes);
+  if (flags.json === true) { machine.out(`${JSON.stringify({ flow: flow.name, plan: lines }, undefined, 2)}\n`); return; }
+  const words = { already: 'already  ', would: 'would    ', unproven: 'unproven ', looked: 'looked   ' } as const;
+  machine.out(`${flow.name}: what a run would do (nothing was changed)\n${lines.map(({ mark, title, note }) => `  ${words[mark]} ${title}${note === undefined ? '' : `: ${note}`}`).join('\n')}\n`);
+}
+

@@ -1,0 +1,42 @@
+import { combine, split } from 'shamir-secret-sharing';
+import type { KeySet } from '../model/keys.ts';
+import { Secret } from '../model/secret.ts';
+
+/*
+ * Shares as Vault makes them: 32 bytes of y and one of x, GF(2^8); a set of one share is the raw 32-byte key.
+ * The library has the same layout, which a test proves on a real server.
+ */
+
+const bytesOf = (share: Secret) => new Uint8Array(Buffer.from(share.reveal(), 'base64'));
+
+/** The key that the first `threshold` of these shares combine to. @throws Error for shares that are no shares. */
+async function keyOf(shares: readonly Secret[], threshold: number): Promise<Uint8Array> {
+  if (threshold === 1) return bytesOf(shares[0]!);
+  return combine(shares.slice(0, threshold).map(bytesOf));
+}
+
+export type EveryShare = { readonly is: 'ok' } | { readonly is: 'broken'; readonly bad: readonly number[] };
+
+/**
+ * A server only ever checks a threshold of shares; this checks them all: the first `threshold` shares, and the same
+ * with each of the others in the place of the last, must combine to one key. `bad` are indexes that do not fit.
+ */
+export async function proveAllShares({ shares, threshold }: KeySet): Promise<EveryShare> {
+  if (threshold === 1) return shares.length === 1 && bytesOf(shares[0]!).length > 0 ? { is: 'ok' } : { is: 'broken', bad: shares.map((_, index) => index) };
+  const base = shares.slice(0, threshold - 1);
+  const keys: string[] = [];
+  for (const other of shares.slice(threshold - 1)) keys.push(Buffer.from(await keyOf([...base, other], threshold).catch(() => new Uint8Array())).toString('hex'));
+  // With a threshold of n of n nothing overlaps, and the server itself checks all of them.
+  const votes = new Map<string, number>();
+  for (const key of keys) votes.set(key, (votes.get(key) ?? 0) + 1);
+  const most = [...votes].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? '';
+  const bad = keys.flatMap((key, index) => (key === most && key !== '' ? [] : [threshold - 1 + index]));
+  return bad.length === 0 ? { is: 'ok' } : { is: 'broken', bad };
+}
+
+/** The same key under another threshold: a rekey that was cut short can leave NEW live at the old one. */
+export async function resplit(set: KeySet, threshold: number): Promise<KeySet> {
+  const key = await keyOf(set.shares, set.threshold);
+  const shares = threshold === 1 ? [key] : await split(key, Math.max(threshold, set.shares.length, 2), threshold);
+  return { rootToken: set.rootToken, threshold, shares: shares.map((share) => new Secret(Buffer.from(share).toString('base64'))) };
+}

@@ -1,0 +1,89 @@
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import type { Settings } from '../model/settings.ts';
+import { type Fence, type HeldLock, type HostHands, HostError, type LockWords } from '../ports/hosts.ts';
+import { each } from './each-host.ts';
+
+/** The cluster's lock as its holder sees it: flock on a majority of the managers. */
+export interface ClusterLock {
+  /** The fence for writes on the manager with this lock path. */
+  fence(lockPath: string): Fence;
+  /** Why it is no longer ours, once it is not. */
+  lost(): string | undefined;
+  /** A proof that a dead holder may have left running on the server. */
+  readonly orphan: LockWords['proof'] | undefined;
+  /** Records on every held lock that a proof is about to begin, runs, or is over. */
+  proof(proof: LockWords['proof'] | undefined): Promise<void>;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lock on the managers in sorted order, the first one alone (so of two operators one wins), the rest at once.
+ * @throws Halt `locked` with holder, host, operation and age; `undelivered` where no majority can be reached.
+ */
+export async function takeLock(settings: Settings, hosts: readonly HostHands[], words: LockWords, nowMs: number): Promise<ClusterLock> {
+  const places = hosts.map((host, index) => ({ host, path: settings.managers[index]!.paths.lock }))
+    .toSorted((a, b) => (a.host.name < b.host.name ? -1 : 1));
+  const held: { lock: HeldLock; host: string }[] = [];
+  const missing: { host: string; why: string }[] = [];
+  let orphan: LockWords['proof'];
+  let taken: { host: string; by: LockWords | undefined } | undefined;
+
+  const take = async ({ host, path }: (typeof places)[number]) => {
+    try {
+      const answer = await host.lock(path, words);
+      if (answer.is === 'taken') { taken ??= { host: host.name, by: answer.by }; return; }
+      held.push({ lock: answer.lock, host: host.name });
+      orphan ??= answer.before?.proof;
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      missing.push({ host: host.name, why: error.message });
+    }
+  };
+  const release = async () => { await each(held, ({ lock }) => lock.release()); };
+
+  let rest = places;
+  while (rest.length > 0 && held.length === 0 && taken === undefined) {
+    await take(rest[0]!);
+    rest = rest.slice(1);
+  }
+  if (taken === undefined) for (const outcome of await each(rest, take)) if (outcome.is === 'failed') { await release(); throw outcome.error; }
+  if (taken !== undefined) { await release(); throw new Halt(haltTexts.locked(taken.host, taken.by, nowMs, settings.inventory)); }
+
+  const counted = places.filter(({ host }) => !settings.allowMissing.includes(host.name)).length;
+  const needed = Math.floor(counted / 2) + 1;
+  if (held.length < needed) { await release(); throw new Halt(haltTexts.noMajority(held.length, needed, missing, settings.inventory)); }
+  return new Majority(held, needed, words, orphan);
+}
+
+class Majority implements ClusterLock {
+  readonly orphan: LockWords['proof'] | undefined;
+  readonly #held: readonly { lock: HeldLock; host: string }[];
+  readonly #words: LockWords;
+  readonly #gone = new Map<string, string>();
+  readonly #needed: number;
+
+  constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined) {
+    this.#held = held;
+    this.#needed = needed;
+    this.#words = words;
+    this.orphan = orphan;
+    for (const { lock, host } of held) void lock.lost.then((why) => this.#gone.set(host, why));
+  }
+
+  fence(lockPath: string): Fence { return { lockPath, operation: this.#words.operation }; }
+
+  lost(): string | undefined {
+    if (this.#held.length - this.#gone.size >= this.#needed) return undefined;
+    return [...this.#gone].map(([host, why]) => `${host}: ${why}`).join('; ');
+  }
+
+  async proof(proof: LockWords['proof'] | undefined): Promise<void> {
+    const words: LockWords = { ...this.#words, ...(proof === undefined ? {} : { proof }) };
+    const outcomes = await each(this.#held.filter(({ host }) => !this.#gone.has(host)), ({ lock }) => lock.rewrite(words));
+    const kept = outcomes.filter(({ is }) => is === 'ok').length;
+    if (proof !== undefined && kept === 0) throw new Error('no manager would record that a proof begins');
+  }
+
+  async release(): Promise<void> { await each(this.#held, ({ lock }) => lock.release()); }
+}

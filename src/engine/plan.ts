@@ -1,0 +1,44 @@
+import { type Flow, arrowFrom, isUnproven } from './flow.ts';
+import type { Eyes } from './world.ts';
+
+export interface PlanLine {
+  readonly step: string;
+  readonly title: string;
+  /** `already`: its effect is there. `would`: a run would do it. `unproven`: a run would have Vault decide; the likely way is shown. */
+  readonly mark: 'already' | 'would' | 'unproven' | 'looked';
+  readonly note?: string;
+}
+
+/**
+ * What a run would do, by looking alone: it has no hands to write with. Past the first step that would act, the rest is
+ * the table itself, since nothing can be looked at that is not there yet.
+ * @throws Halt where a run would halt at once.
+ */
+export async function plan<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
+  const lines: PlanLine[] = [];
+  let state = flow.start;
+  let record: unknown;
+  let known = true;
+  for (let count = 0; state !== flow.end && count <= flow.arrows.length; count += 1) {
+    const arrow = arrowFrom(flow, state);
+    if (arrow.is === 'fork') {
+      const { name: step, title } = arrow.fork;
+      if (!known) { lines.push({ step, title, mark: 'would' }); state = arrow.to[0]!; continue; }
+      const sight = await arrow.fork.look(eyes, record as never);
+      const unproven = isUnproven(sight);
+      lines.push(unproven ? { step, title, mark: 'unproven', note: sight.because } : { step, title, mark: 'looked' });
+      const arrival = unproven ? sight.likely : sight;
+      state = arrival.to as keyof S;
+      record = arrival.record;
+      continue;
+    }
+    const { name: step, title } = arrow.step;
+    const sight = known ? await arrow.step.look(eyes, record as never) : { is: 'pending' as const };
+    if (sight.is === 'stuck') throw sight.halt;
+    if (sight.is === 'done') record = sight.out;
+    else known = false;
+    lines.push({ step, title, mark: sight.is === 'done' ? 'already' : 'would' });
+    state = arrow.to;
+  }
+  return lines;
+}

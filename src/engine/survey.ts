@@ -1,0 +1,131 @@
+import type { About } from '../credentials/about.ts';
+import { parseAbout } from '../credentials/about.ts';
+import { type Checkpoint, parseCheckpoint } from '../credentials/checkpoint.ts';
+import { parseKeyFile } from '../credentials/key-file.ts';
+import { messageOf } from '../model/halt.ts';
+import type { KeySet } from '../model/keys.ts';
+import type { Manager } from '../model/settings.ts';
+import type { ClusterNode } from '../ports/cluster.ts';
+import { type FileSight, type FolderSight, HostError, type HostEyes, type HostSight } from '../ports/hosts.ts';
+import type { Health, SealStatus } from '../vault/answers.ts';
+import { each } from './each-host.ts';
+import type { Eyes } from './world.ts';
+
+/** A credential file larger than this is not one. */
+const LIMIT_BYTES = 1 << 20;
+
+export type Role = 'main' | 'install' | 'rotate' | 'previous' | 'sibling';
+
+/** What one credential file holds. `unreadable` is never `absent`, and `blank` (preallocated, torn to nothing) never held a key. */
+export type Paper = { readonly role: Role; readonly host: string; readonly path: string; readonly modifiedMs: number; readonly tooOpen: boolean } & (
+  | { readonly is: 'set'; readonly set: KeySet; readonly bytes: Uint8Array }
+  | { readonly is: 'checkpoint'; readonly checkpoint: Checkpoint; readonly bytes: Uint8Array }
+  | { readonly is: 'blank' }
+  | { readonly is: 'unreadable'; readonly why: string }
+);
+
+export interface ReachedManager {
+  readonly reached: true;
+  readonly manager: Manager;
+  readonly host: HostEyes;
+  readonly sight: HostSight;
+  readonly folder: FolderSight;
+  /** Every credential file that is there, in no order. */
+  readonly papers: readonly Paper[];
+  readonly about: About | undefined;
+}
+export type ManagerSight = ReachedManager | { readonly reached: false; readonly manager: Manager; readonly host: HostEyes; readonly error: HostError };
+
+export type NodeSight =
+  | { readonly reached: true; readonly node: ClusterNode; readonly status: SealStatus; readonly health: Health }
+  | { readonly reached: false; readonly node: ClusterNode; readonly error: Error };
+
+/** The whole world at one look: what every manager's disk and every Vault node say. */
+export interface Survey {
+  readonly managers: readonly ManagerSight[];
+  readonly nodes: readonly NodeSight[];
+}
+
+/** Asks every manager and every node at once; never throws for one that does not answer. */
+export async function survey(eyes: Eyes): Promise<Survey> {
+  const [managers, nodes] = await Promise.all([
+    each(eyes.hosts, (host, index) => lookAtManager(host, eyes.settings.managers[index]!)),
+    each(eyes.nodes, (node) => lookAtNode(eyes, node)),
+  ]);
+  return {
+    managers: managers.map((outcome, index): ManagerSight => {
+      if (outcome.is === 'ok') return outcome.value;
+      if (!(outcome.error instanceof HostError)) throw outcome.error;
+      return { reached: false, manager: eyes.settings.managers[index]!, host: eyes.hosts[index]!, error: outcome.error };
+    }),
+    nodes: nodes.map((outcome, index): NodeSight => {
+      if (outcome.is === 'ok') return outcome.value;
+      const { error } = outcome;
+      return { reached: false, node: eyes.nodes[index]!, error: error instanceof Error ? error : new Error(messageOf(error)) };
+    }),
+  };
+}
+
+export async function lookAtNode(eyes: Eyes, node: ClusterNode): Promise<NodeSight> {
+  const status = await eyes.vault.sealStatus(node.address);
+  const health = status.initialized && !status.sealed ? await eyes.vault.health(node.address) : status.initialized ? 'sealed' : 'uninitialised';
+  return { reached: true, node, status, health };
+}
+
+export async function lookAtManager(host: HostEyes, manager: Manager): Promise<ReachedManager> {
+  const { paths } = manager;
+  const files = [paths.main, paths.installCheckpoint, paths.rotateCheckpoint, paths.previous, paths.about];
+  const folderPath = folderOf(paths.main);
+  const sight = await host.look({ files, folders: [...new Set(files.map(folderOf))], limitBytes: LIMIT_BYTES });
+  const folder = sight.folders.get(folderPath);
+  if (folder === undefined) throw new HostError(host.name, 'io', `${folderPath} was not answered for`);
+  const papers: Paper[] = [];
+  const add = (role: Role, path: string) => {
+    const found = sight.files.get(path);
+    if (found !== undefined && found.is !== 'absent') papers.push(readPaper(role, host.name, path, found, sight.user.uid));
+  };
+  add('main', paths.main);
+  add('install', paths.installCheckpoint);
+  add('rotate', paths.rotateCheckpoint);
+  add('previous', paths.previous);
+  for (const [path, found] of sight.siblings) {
+    if (found.is !== 'absent' && !path.endsWith('.plain')) papers.push(readPaper('sibling', host.name, path, found, sight.user.uid));
+  }
+  const about = sight.files.get(paths.about);
+  return { reached: true, manager, host, sight, folder, papers, about: about?.is === 'file' ? parseAbout(about.bytes) : undefined };
+}
+
+function readPaper(role: Role, host: string, path: string, found: Exclude<FileSight, { is: 'absent' }>, uid: number): Paper {
+  const base = { role, host, path, modifiedMs: found.is === 'file' ? found.modifiedMs : 0, tooOpen: found.is === 'file' && ((found.mode & 0o077) !== 0 || found.uid !== uid) };
+  if (found.is === 'unreadable') return { ...base, is: 'unreadable', why: found.why };
+  if (role === 'main' || role === 'previous') {
+    const parsed = parseKeyFile(found.bytes);
+    return parsed.is === 'set' ? { ...base, is: 'set', set: parsed.set, bytes: found.bytes } : { ...base, is: 'unreadable', why: parsed.why };
+  }
+  // A sibling may be on its way to main or to a checkpoint: an intent's sibling holds no keys by construction.
+  const parsed = parseCheckpoint(found.bytes);
+  if (parsed.is === 'checkpoint') return { ...base, is: 'checkpoint', checkpoint: parsed.checkpoint, bytes: found.bytes };
+  if (parsed.is === 'blank' || (role === 'sibling' && path.endsWith('.intent'))) return role === 'sibling' ? { ...base, is: 'blank' } : { ...base, is: 'unreadable', why: 'the file is empty' };
+  return { ...base, is: 'unreadable', why: parsed.why };
+}
+
+export function folderOf(path: string): string {
+  const cut = path.lastIndexOf('/');
+  return cut <= 0 ? '/' : path.slice(0, cut);
+}
+
+export function reached(survey: Survey): ReachedManager[] {
+  return survey.managers.filter((sight): sight is ReachedManager => sight.reached);
+}
+
+export function unreachable(survey: Survey): Extract<ManagerSight, { reached: false }>[] {
+  return survey.managers.filter((sight) => !sight.reached) as Extract<ManagerSight, { reached: false }>[];
+}
+
+export function papersOf(survey: Survey, ...roles: Role[]): Paper[] {
+  return reached(survey).flatMap(({ papers }) => papers.filter(({ role }) => roles.includes(role)));
+}
+
+export function paperOf(sight: ReachedManager, role: Role): Paper | undefined {
+  return sight.papers.find((paper) => paper.role === role);
+}

@@ -1,0 +1,45 @@
+import type { Settings } from '../model/settings.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ClusterNode } from '../ports/cluster.ts';
+import type { HostEyes, HostHands } from '../ports/hosts.ts';
+import type { Event, Operator } from '../ports/operator.ts';
+import type { VaultEyes } from '../vault/eyes.ts';
+import type { VaultHands } from '../vault/hands.ts';
+import type { ClusterLock } from './lock.ts';
+
+/** What looking needs. `plan` and `status` have this and nothing else, so they cannot write. */
+export interface Eyes {
+  readonly settings: Settings;
+  /** In the order of `settings.managers`. */
+  readonly hosts: readonly HostEyes[];
+  readonly nodes: readonly ClusterNode[];
+  readonly vault: VaultEyes;
+  readonly clock: Clock;
+  readonly flags: Flags;
+  readonly tell: (event: Event) => void;
+}
+
+/** What acting needs: only a flow that holds the lock has it. */
+export interface Hands extends Eyes {
+  readonly hosts: readonly HostHands[];
+  readonly vault: VaultHands;
+  readonly operator: Operator;
+  readonly operation: string;
+  readonly lock: ClusterLock;
+  /** True for errors after which looking again may help (a cut wire), false for what stays (a bad certificate). */
+  readonly isPassing: (error: unknown) => boolean;
+}
+
+/** A proof on an unsealed server is a small write of its own: a rekey that is cancelled. */
+export interface Prover {
+  readonly mayProve: true;
+}
+
+/** Decisions that the operator made on the command line. */
+export interface Flags {
+  readonly acceptRestored: boolean;
+  readonly noSnapshot: boolean;
+  readonly rootToken: 'keep' | 'replace' | 'revoke';
+  /** A token for servers whose rekey demands one and whose root token is gone (`--token-file`). */
+  readonly token: import('../model/secret.ts').Secret | undefined;
+}

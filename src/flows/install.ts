@@ -1,0 +1,47 @@
+import { arrowsOf, type Flow } from '../engine/flow.ts';
+import { clearCheckpoints } from '../steps/clear-checkpoints.ts';
+import { confirmEnd } from '../steps/confirm-end.ts';
+import { copyCheckpoint } from '../steps/copy-checkpoint.ts';
+import { declareIntent } from '../steps/declare-intent.ts';
+import { deliverKeys } from '../steps/deliver-keys.ts';
+import { initVault } from '../steps/init-vault.ts';
+import type { Held, Scene } from '../steps/records.ts';
+import { unsealVault } from '../steps/unseal-vault.ts';
+import { whichKeysLive } from '../steps/which-keys-live.ts';
+import { whichWorld } from '../steps/which-world.ts';
+
+/** What is true in each state of an install. */
+export interface InstallStates {
+  asked: undefined;
+  /** No node is initialised and no manager holds a key. */
+  virgin: Scene;
+  /** A durable record says that init is about to be sent. */
+  intended: Scene;
+  /** Vault is initialised; which keys are live is not known yet. */
+  standing: Scene;
+  /** The live keys are durable on one manager. */
+  keysHeld: Held;
+  /** … and on a second one, where there is one. */
+  keysReplicated: Held;
+  unsealed: Held;
+  delivered: Held;
+  settled: Held;
+  done: Held;
+}
+
+const { arrow, fork } = arrowsOf<InstallStates>();
+
+export const install: Flow<InstallStates> = {
+  name: 'install', title: 'initialise, unseal, deliver the keys to every manager', start: 'asked', end: 'done',
+  arrows: [
+    fork('asked', whichWorld, 'virgin', 'standing'),
+    arrow('virgin', declareIntent, 'intended'),
+    arrow('intended', initVault, 'keysHeld'),
+    fork('standing', whichKeysLive, 'keysHeld', 'keysReplicated'),
+    arrow('keysHeld', copyCheckpoint, 'keysReplicated'),
+    arrow('keysReplicated', unsealVault<Held>('install'), 'unsealed'),
+    arrow('unsealed', deliverKeys<Held>('install'), 'delivered'),
+    arrow('delivered', clearCheckpoints<Held>('install'), 'settled'),
+    arrow('settled', confirmEnd<Held>('install'), 'done'),
+  ],
+};

@@ -1,0 +1,193 @@
+import type { ExitName, HaltText } from './halt.ts';
+import { lostHalts } from './halts-lost.ts';
+
+export interface Place { readonly host: string; readonly path: string }
+interface Holder { readonly holder: string; readonly host: string; readonly flow: string; readonly operation: string; readonly sinceMs: number; readonly pid: number }
+interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
+
+const at = ({ host, path }: Place) => `${host}:${path}`;
+const places = (all: readonly Place[]) => all.map(at);
+const missingLines = (missing: readonly Missing[]) => missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`]));
+
+/** `2 min 5 s`, for the age of a lock. */
+export function age(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Every way in which vaultctl stops for the operator; the golden texts in test/golden are made from it, one a halt. */
+export const haltTexts = {
+  stopped: (signal: string, flow: string, inventory: string): HaltText => ({
+    code: 'stopped', exit: ({ SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'hungUp' } as Record<string, ExitName>)[signal] ?? 'interrupted',
+    what: `Stopped by ${signal}, at a safe point`,
+    safe: ['Every step that was begun is finished and on disk; nothing is held in memory only.'],
+    notDone: [`The rest of ${flow}.`],
+    next: [`vaultctl ${flow} -i ${inventory}`],
+  }),
+  lockLost: (why: string, flow: string): HaltText => ({
+    code: 'lock-lost', exit: 'locked', what: 'The lock is no longer ours',
+    details: [why, 'Another operator may have broken it, or the connection to most managers was cut.'],
+    safe: ['Nothing was written after the lock was lost; what was delivered stays.'],
+    notDone: [`The rest of ${flow}.`], next: ['vaultctl status'],
+  }),
+  locked: (where: string, by: Holder | undefined, nowMs: number, inventory: string): HaltText => ({
+    code: 'locked', exit: 'locked', what: 'Another operator is at work on this cluster',
+    details: by === undefined ? [`the lock on ${where} is held; its holder has not yet written who it is`] : [
+      `holder:    ${by.holder} on ${by.host} (pid ${by.pid})`, `operation: ${by.flow} ${by.operation}`, `since:     ${age(nowMs - by.sinceMs)} ago`, `seen on:   ${where}`,
+    ],
+    notDone: ['Nothing was touched.'],
+    next: ['wait until it ends, then run this again', `vaultctl recover --unlock -i ${inventory}   (shows the holder first; only where it is known to hang)`],
+  }),
+  noMajority: (held: number, needed: number, missing: readonly Missing[], inventory: string): HaltText => ({
+    code: 'no-majority', exit: 'undelivered', what: `Only ${held} of the ${needed} managers that the lock needs can be reached`,
+    details: missingLines(missing), notDone: ['Nothing was touched: without a majority two operators could act at once.'],
+    next: [`vaultctl status -i ${inventory}`, `where a manager is gone for good: run again with ${missing.map(({ host }) => `--allow-missing ${host}`).join(' ')}`],
+  }),
+  vaultUnreachable: (missing: readonly Missing[], inventory: string): HaltText => ({
+    code: 'vault-unreachable', exit: 'unreachable', what: 'Vault cannot be reached',
+    details: missingLines(missing), notDone: ['Nothing was touched: whether Vault is initialised must be known from every node.'],
+    next: [`vaultctl status -i ${inventory}`],
+  }),
+  noLeader: (details: readonly string[], inventory: string): HaltText => ({
+    code: 'no-leader', exit: 'unreachable', what: 'Vault has no active node: which keys are live cannot be told',
+    details, safe: ['Every file was left where it is; nothing was archived.'],
+    next: [`vaultctl status -i ${inventory}`, 'bring the missing nodes back, then run the same command again'],
+  }),
+  managersUnreachable: (missing: readonly Missing[], flow: string, inventory: string): HaltText => ({
+    code: 'managers-unreachable', exit: 'undelivered', what: `Not every manager can be used: ${missing.map(({ host }) => host).join(', ')}`,
+    details: missingLines(missing), notDone: ['Nothing was touched: unreachable is never taken for absent.'],
+    next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`, `where a manager is gone for good: ${missing.map(({ host }) => `--allow-missing ${host}`).join(' ')}`],
+  }),
+  autoUnseal: (type: string): HaltText => ({
+    code: 'auto-unseal', exit: 'refused', what: `This Vault has a "${type}" seal: it unseals itself and has recovery keys instead of unseal keys`,
+    notDone: ['Nothing was touched: vaultctl keeps Shamir unseal keys.'],
+    next: ['use `vault operator init -recovery-shares=…` and keep those keys by other means'],
+  }),
+  otherCluster: (found: readonly Place[], variable: string, inventory: string): HaltText => ({
+    code: 'other-cluster', exit: 'refused', what: 'Credentials of another cluster? Vault is not initialised, and keys are on the managers',
+    details: places(found), safe: ['Those files were not changed.'], notDone: ['Vault was NOT initialised: it would put new keys over these.'],
+    next: [`if they belong to another cluster, set ${variable} to a path of its own`,
+      `if this Vault lost its data and a snapshot exists: vaultctl recover --restore-snapshot -i ${inventory}`,
+      `if they are of no use any more: vaultctl recover --archive -i ${inventory}   (renames them, deletes nothing)`],
+  }),
+  finishFirst: (other: 'rotate' | 'install', found: readonly Place[], inventory: string): HaltText => ({
+    code: `finish-${other}`, exit: 'resumable', what: other === 'rotate' ? 'A rotation has not been finished' : 'An install has not been finished',
+    details: places(found), safe: [`The keys are in ${found.map(at).join(' and ')}.`], notDone: ['Nothing was touched.'],
+    next: [`vaultctl ${other} -i ${inventory}`],
+  }),
+  foreignRekey: (r: { nonce: string; shares: number; threshold: number; progress: number; required: number; verification: boolean }, inventory: string): HaltText => ({
+    code: 'foreign-rekey', exit: 'locked', what: 'A rekey that vaultctl did not begin is in progress',
+    details: [`nonce ${r.nonce}, ${r.threshold} of ${r.shares} shares wanted, ${r.progress} of ${r.required} ${r.verification ? 'new shares verified' : 'shares given'}`],
+    safe: ['It was not cancelled: somebody may be in the middle of it.'], notDone: ['Nothing was touched.'],
+    next: ['let its owner finish it, then run this again', `vaultctl recover --cancel-rekey ${r.nonce} -i ${inventory}`],
+  }),
+  conflictingMain: (found: readonly Place[], inventory: string): HaltText => ({
+    code: 'conflicting-main', exit: 'refused', what: 'A manager holds keys that are neither live here nor known as older keys of this cluster',
+    details: places(found), safe: ['Those files were not changed: they may be the only keys of another cluster.'],
+    notDone: ['The live keys were not written over them.'],
+    next: ['if they belong to another cluster, set vault_creds_host_path to a path of its own', `if they are of no use: vaultctl recover --archive -i ${inventory}`],
+  }),
+  unreadable: (found: readonly (Place & { why: string })[], inventory: string): HaltText => ({
+    code: 'unreadable', exit: 'refused', what: 'A credentials file cannot be read, and no other copy proves to be live',
+    details: found.map((place) => `${at(place)}: ${place.why}`), safe: ['It was left as it is: a damaged file is not an absent one.'],
+    notDone: ['Nothing was initialised, written over or deleted.'],
+    next: ['mend or restore the file', `vaultctl recover --import FILE -i ${inventory}   (proves and distributes a copy kept elsewhere)`],
+  }),
+  keysRejected: (found: readonly Place[], inventory: string): HaltText => ({
+    code: 'keys-rejected', exit: 'refused', what: 'Vault rejects every set of keys that the managers hold',
+    details: places(found), safe: ['All of them were left where they are.', 'If a node is still unsealed, do NOT seal or restart it: export what you need with a living token.'],
+    notDone: ['Nothing was distributed or archived.'],
+    next: ['the address or the path of another cluster in the inventory? (vault_addresses, vault_creds_host_path)',
+      `vaultctl recover --import FILE -i ${inventory}`, `vaultctl recover -i ${inventory}`],
+  }),
+  unproven: (why: string, inventory: string): HaltText => ({
+    code: 'unproven', exit: 'refused', what: 'Which keys are live cannot be proven on this server',
+    details: [why], notDone: ['Nothing was changed.'], next: [`run again with --token-file FILE (a token that may use sys/rekey or sys/rotate) -i ${inventory}`],
+  }),
+  preflight: (missing: readonly Missing[], flow: string, inventory: string): HaltText => ({
+    code: 'preflight', exit: 'undelivered', what: 'A manager could not take the keys', details: missingLines(missing),
+    notDone: ['Nothing irreversible was begun: no keys exist that could be lost.'], next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`],
+  }),
+  undelivered: (failed: readonly Missing[], safe: readonly Place[], flow: string, inventory: string): HaltText => ({
+    code: 'undelivered', exit: 'undelivered', what: `The keys could not be delivered to ${failed.map(({ host }) => host).join(', ')}`,
+    details: missingLines(failed), safe: [`The keys are in ${safe.map(at).join(', ')}.`, 'The checkpoint is kept until every manager holds them.'],
+    notDone: ['The checkpoint was not deleted.'], next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`],
+  }),
+  nodesClosed: (failed: readonly Missing[], safe: readonly Place[], flow: string, inventory: string): HaltText => ({
+    code: 'nodes-closed', exit: 'unreachable', what: `Not every Vault node could be unsealed: ${failed.map(({ host }) => host).join(', ')}`,
+    details: missingLines(failed), safe: [`The keys are in ${safe.map(at).join(', ')}.`], notDone: ['The nodes above are still sealed or unreachable.'],
+    next: [`vaultctl ${flow} -i ${inventory}`],
+  }),
+  notInitialised: (flow: string, inventory: string): HaltText => ({
+    code: 'not-initialised', exit: 'usage', what: `Vault is not initialised: there is nothing to ${flow}`, notDone: ['Nothing was touched.'],
+    next: [`vaultctl install -i ${inventory}`],
+  }),
+  snapshotFailed: (why: string, inventory: string): HaltText => ({
+    code: 'snapshot-failed', exit: 'refused', what: 'No snapshot could be taken, so the rotation was not begun',
+    details: [why, "Vault's own commit of a rekey is not crash-safe: only a snapshot brings back a server that is killed in the middle of it."],
+    safe: ['The current keys are live and unchanged.'], notDone: ['No rekey was started.'],
+    next: [`mend the above, then: vaultctl rotate -i ${inventory}`, `vaultctl rotate --no-snapshot -i ${inventory}   (takes that risk)`],
+  }),
+  notReversible: (why: string): HaltText => ({
+    code: 'no-verification', exit: 'refused', what: 'The server would not rekey with verification, so the rotation was not begun',
+    details: [why], safe: ['The current keys are live and unchanged.'], notDone: ['No share was sent.'], next: ['vaultctl status'],
+  }),
+  rekeyInterrupted: (why: string, leftBehind: string | undefined, oldAt: readonly Place[], inventory: string): HaltText => ({
+    code: 'rekey-interrupted', exit: 'resumable', what: 'The rekey was interrupted before it took effect',
+    details: leftBehind === undefined ? [why] : [why, `it could not be cancelled on the server (${leftBehind}); the next run does that`],
+    safe: [`The old keys are live and unchanged, in ${oldAt.map(at).join(', ')}.`], notDone: ['The keys were not rotated.'],
+    next: [`vaultctl rotate -i ${inventory}`],
+  }),
+  sharesWhileSealed: (nodes: readonly string[], inventory: string): HaltText => ({
+    code: 'shares-while-sealed', exit: 'usage', what: `The number of shares cannot be changed while a node is sealed: ${nodes.join(', ')}`,
+    safe: ['The current keys are live and unchanged.'], notDone: ['Nothing was touched.'], next: [`vaultctl unseal -i ${inventory}`, 'then run this again'],
+  }),
+  initialisedByOther: (node: string, inventory: string): HaltText => ({
+    code: 'initialised-by-other', exit: 'locked', what: 'Vault was initialised by somebody else at this very moment',
+    details: [`${node} answered that it is initialised already`], safe: ['Whoever did it has the keys; vaultctl never had any.'], notDone: ['No key was written.'],
+    next: [`vaultctl recover --import FILE -i ${inventory}   (with the keys from whoever initialised it)`],
+  }),
+  importRejected: (inventory: string): HaltText => ({
+    code: 'import-rejected', exit: 'refused', what: 'Vault rejects the imported keys', safe: ['The files on the managers were not changed.'], notDone: ['Nothing was distributed.'],
+    next: [`vaultctl recover -i ${inventory}`],
+  }),
+  noKeysForSnapshot: (inventory: string): HaltText => ({
+    code: 'no-keys-for-snapshot', exit: 'lost', what: 'No manager holds any set of keys: a snapshot does not open without the keys it was taken under',
+    notDone: ['Nothing was changed.'], next: [`put the keys back on a manager, then: vaultctl recover --restore-snapshot -i ${inventory}`],
+  }),
+  noSnapshot: (searched: readonly Place[], inventory: string): HaltText => ({
+    code: 'no-snapshot', exit: 'lost', what: 'No snapshot was found on any manager', details: searched.map((place) => `searched: ${at(place)}/vault-*.snap`),
+    notDone: ['Nothing was changed.'], next: [`copy a raft snapshot into one of those folders as vault-DATE.snap, then: vaultctl recover --restore-snapshot -i ${inventory}`],
+  }),
+  emptyFirst: (nodes: readonly string[], keys: readonly Place[], inventory: string): HaltText => ({
+    code: 'empty-first', exit: 'refused', what: 'This Vault is initialised, and none of the keys on the managers opens it: a snapshot is restored into an empty server only',
+    details: nodes.map((node) => `initialised: ${node}`), safe: [`The keys in ${keys.map(at).join(', ')} and the snapshots were left as they are.`], notDone: ['Nothing was restored.'],
+    next: ['stop every Vault node, MOVE its storage folder away (keep it until all is well), start it again empty', `vaultctl recover --restore-snapshot -i ${inventory}`],
+  }),
+  notConfirmed: (name: string): HaltText => ({
+    code: 'not-confirmed', exit: 'refused', what: 'Not confirmed', notDone: ['Nothing was changed.'],
+    next: [`type the name of the cluster (${name}) when asked, or give it with --confirm ${name}`],
+  }),
+  stageFailed: (failed: readonly Missing[], oldAt: readonly Place[], inventory: string): HaltText => ({
+    code: 'stage-failed', exit: 'undelivered', what: `The new keys could not be staged on ${failed.map(({ host }) => host).join(', ')}: the rotation was called off`,
+    details: missingLines(failed), safe: [`The old keys are live, in ${oldAt.map(at).join(', ')}.`, 'The new keys never became valid; their copies were set aside.'],
+    notDone: ['The keys were not rotated; nothing has changed.'], next: [`mend the above, then: vaultctl rotate -i ${inventory}`],
+  }),
+  commitUnknown: (why: string, heldAt: readonly Place[], inventory: string): HaltText => ({
+    code: 'commit-unknown', exit: 'resumable', what: 'Whether Vault took the new keys is not known yet',
+    details: [why], safe: [`Old and new keys both stand in ${heldAt.map(at).join(', ')}.`, 'Do NOT seal or restart Vault now.'],
+    notDone: ['The main files still hold the old keys.'], next: [`vaultctl rotate -i ${inventory}`],
+  }),
+  restored: (found: readonly Place[], inventory: string): HaltText => ({
+    code: 'restored', exit: 'refused', what: 'Vault rejects the current keys and accepts the previous ones: it was restored from before the last rotation',
+    details: places(found), safe: ['Both sets were left where they are.'], notDone: ['The previous set was not made the main one.'],
+    next: [`vaultctl install --accept-restored -i ${inventory}`],
+  }),
+  verifyFailed: (problems: readonly string[], inventory: string): HaltText => ({
+    code: 'verify-failed', exit: 'resumable', what: 'The managers do not all hold complete, live keys', details: problems,
+    notDone: ['Nothing was changed: verify only looks, and cancels the rekey that it proves with.'], next: [`vaultctl distribute -i ${inventory}`],
+  }),
+  ...lostHalts,
+} as const;

@@ -1,0 +1,43 @@
+import { setsIn } from '../engine/candidates.ts';
+import type { Step } from '../engine/flow.ts';
+import { type Paper, reached, type ReachedManager } from '../engine/survey.ts';
+import type { Hands } from '../engine/world.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import { type KeySet, sameShares } from '../model/keys.ts';
+import type { FileOperation } from '../ports/hosts.ts';
+import { applyOnAll, archived } from './places.ts';
+import type { Held } from './records.ts';
+
+/**
+ * Only now: every manager has read its main back. A checkpoint is deleted where all it holds is in main (or kept as
+ * previous); whatever else is there is renamed, never deleted.
+ */
+export function clearCheckpoints<R extends Held>(flow: string): Step<R, R> {
+  return {
+    name: 'clear-checkpoints', title: 'delete the checkpoints', kind: 'repeat',
+    look: async (_eyes, held) => (held.fromCheckpoint ? { is: 'pending' } : { is: 'done', out: held }),
+    act: async (hands, held) => {
+      const work = reached(held.survey).map((sight) => ({ sight, operations: clearing(hands, held, sight) }));
+      const { failed } = await applyOnAll(hands, work);
+      if (failed.length > 0) throw new Halt(haltTexts.undelivered(failed, held.keptAt, flow, hands.settings.inventory));
+      return held;
+    },
+  };
+}
+
+function clearing(hands: Hands, held: Held, sight: ReachedManager): FileOperation[] {
+  const { paths } = sight.manager;
+  // This run may have written checkpoints where its first look saw none.
+  const written: FileOperation[] = [paths.installCheckpoint, paths.rotateCheckpoint]
+    .filter((path) => !sight.papers.some((paper) => paper.path === path)).map((path) => ({ do: 'remove', path }));
+  const found = sight.papers.filter(({ role }) => role === 'install' || role === 'rotate' || role === 'sibling').map((paper): FileOperation => (
+    isHeldElsewhere(paper, held) ? { do: 'remove', path: paper.path } : { do: 'move', path: paper.path, to: archived(paper.path, hands.clock.now(), hands.clock.random(2)) }));
+  return [...written, ...found];
+}
+
+function isHeldElsewhere(paper: Paper, held: Held): boolean {
+  if (paper.is === 'blank') return true;
+  const live: KeySet[] = [held.set, ...(held.replaces === undefined ? [] : [held.replaces])];
+  return paper.is === 'checkpoint' && setsIn(paper).every(({ set }) => live.some((known) => sameShares(known, set)));
+}

@@ -1,0 +1,112 @@
+import { type About, aboutNames, describeSet, formatAbout } from '../credentials/about.ts';
+import { formatKeyFile } from '../credentials/key-file.ts';
+import { type Step } from '../engine/flow.ts';
+import { type Paper, paperOf, papersOf, reached, type ReachedManager, type Survey } from '../engine/survey.ts';
+import { setsIn } from '../engine/candidates.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
+import type { FileOperation } from '../ports/hosts.ts';
+import { iso } from './declare-intent.ts';
+import { applyOnAll, archived, type Failure, masterOf, missingOf, sameBytes } from './places.ts';
+import type { Held } from './records.ts';
+
+/** The live set as main on every manager, read back byte by byte; what it replaces is kept, never lost. */
+export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
+  return {
+    name: 'deliver-keys', title: 'deliver the keys to every manager and read them back', kind: 'repeat',
+    look: async (eyes, held) => {
+      if (held.fromCheckpoint || missingOf(eyes, held.survey).length > 0) return { is: 'pending' };
+      const bytes = formatKeyFile(held.set);
+      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && !paperOf(sight, 'main')!.tooOpen);
+      return every ? { is: 'done', out: held } : { is: 'pending' };
+    },
+    act: async (hands, held) => {
+      await refuseConflicts(hands, held.survey, held.set, held.replaces);
+      const about = await aboutOf(hands, held);
+      const master = masterOf(hands, held.survey);
+      const managers = reached(held.survey);
+      const work = (sights: ReachedManager[]) => applyOnAll(hands, sights.map((sight) => ({ sight, operations: operationsFor(hands, held, sight, about) })));
+      // The local main first: were this process to die here, its own host already opens Vault.
+      const first = await work([master]);
+      const rest = await work(managers.filter((sight) => sight !== master));
+      const failed: Failure[] = [...missingOf(hands, held.survey), ...first.failed, ...rest.failed];
+      if (failed.length > 0) throw new Halt(haltTexts.undelivered(failed, keptNow(held, [...first.written, ...rest.written].map(({ sight }) => sight)), flow, hands.settings.inventory));
+      return { ...held, keptAt: managers.map(({ manager }) => ({ host: manager.name, path: manager.paths.main })) };
+    },
+  };
+}
+
+function holds(sight: ReachedManager, bytes: Uint8Array): boolean {
+  const main = paperOf(sight, 'main');
+  return main?.is === 'set' && sameBytes(main.bytes, bytes);
+}
+
+function keptNow(held: Held, written: readonly ReachedManager[]): Place[] {
+  return [...held.keptAt, ...written.map(({ manager }) => ({ host: manager.name, path: manager.paths.main }))];
+}
+
+/** The order is what a crash between two of them leaves: the replaced set is kept before the main that replaces it. */
+function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: About): FileOperation[] {
+  const { paths } = sight.manager;
+  const bytes = formatKeyFile(held.set);
+  const main = paperOf(sight, 'main');
+  const operations: FileOperation[] = [];
+  if (held.committed !== undefined) operations.push({ do: 'write', path: paths.rotateCheckpoint, bytes: held.committed, purpose: 'keys' });
+  if (main !== undefined && !(main.is === 'set' && sameShares(main.set, held.set))) operations.push(...setAside(hands, held, sight, main));
+  else if (held.replaces !== undefined && hands.settings.keepPrevious > 0 && !keepsAlready(sight, held.replaces)) operations.push(previous(paths.previous, held.replaces));
+  if (held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true) operations.push({ do: 'write', path: paths.main, bytes, purpose: 'keys' });
+  operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
+  return operations;
+}
+
+function setAside(hands: Hands, held: Held, sight: ReachedManager, main: Paper): FileOperation[] {
+  const { paths } = sight.manager;
+  if (main.is !== 'set') return [{ do: 'move', path: paths.main, to: archived(paths.main, hands.clock.now(), hands.clock.random(2)) }];
+  const kept = held.replaces ?? main.set;
+  const operations: FileOperation[] = [];
+  if (hands.settings.keepPrevious > 0) operations.push(previous(paths.previous, kept));
+  // An ancestor further back than the one kept as previous is nobody's last hope, and still not deleted.
+  if (!sameShares(main.set, kept)) operations.push({ do: 'move', path: paths.main, to: archived(paths.main, hands.clock.now(), hands.clock.random(2)) });
+  return operations;
+}
+
+const previous = (path: string, set: KeySet): FileOperation => ({ do: 'write', path, bytes: formatKeyFile(set), purpose: 'keys' });
+
+function keepsAlready(sight: ReachedManager, set: KeySet): boolean {
+  const kept = paperOf(sight, 'previous');
+  return kept?.is === 'set' && sameSet(kept.set, set);
+}
+
+/**
+ * A main that is neither live nor known as ours may be the only keys of another cluster.
+ * @throws Halt `conflicting-main` before anything is written anywhere.
+ */
+export async function refuseConflicts(eyes: Eyes, survey: Survey, live: KeySet, replaces?: KeySet): Promise<void> {
+  const clusterId = survey.nodes.find((node) => node.reached && node.status.clusterId !== undefined);
+  const id = clusterId?.reached === true ? clusterId.status.clusterId : undefined;
+  const ancestors = papersOf(survey, 'previous', 'rotate').flatMap((paper) => setsIn(paper).map(({ set }) => set));
+  if (replaces !== undefined) ancestors.push(replaces);
+  const conflicts: Place[] = [];
+  for (const sight of reached(survey)) {
+    const main = paperOf(sight, 'main');
+    if (main?.is !== 'set' || sameShares(main.set, live) || ancestors.some((set) => sameShares(set, main.set))) continue;
+    const named = await Promise.all(reached(survey).map(async ({ about }) => about !== undefined && (id === undefined || about.clusterId === id) && (await aboutNames(about, main.set))));
+    if (!named.includes(true)) conflicts.push({ host: main.host, path: main.path });
+  }
+  if (conflicts.length > 0) throw new Halt(haltTexts.conflictingMain(conflicts, eyes.settings.inventory));
+}
+
+/** One about for all: who we are, and who we were, by fingerprints that open nothing. */
+async function aboutOf(hands: Hands, held: Held): Promise<About> {
+  const status = await hands.vault.sealStatus(hands.nodes[0]!.address).catch(() => undefined);
+  const older = reached(held.survey).flatMap(({ about }) => (about === undefined ? [] : [about])).toSorted((a, b) => b.generation - a.generation)[0];
+  const described = await describeSet(held.set, hands.clock.random(16));
+  const same = older !== undefined && (await aboutNames(older, held.set, 'current'));
+  const ancestors = older === undefined ? [] : same ? older.ancestors : [{ fingerprint: older.fingerprint, salt: older.salt, generation: older.generation }, ...older.ancestors].slice(0, 16);
+  return {
+    format: 1, clusterId: status?.clusterId ?? older?.clusterId ?? '', generation: held.generation, ...described,
+    operation: hands.operation, at: iso(hands), owed: hands.settings.allowMissing, ancestors,
+  };
+}

@@ -1,0 +1,35 @@
+import { isIntent } from '../engine/candidates.ts';
+import type { Fork } from '../engine/flow.ts';
+import { papersOf, reached, survey, unreachable } from '../engine/survey.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import { missingNodesOf, missingOf } from './places.ts';
+import type { Scene } from './records.ts';
+import { isInitialised } from './which-world.ts';
+
+/** A rotation needs every manager and every node; one that was begun is finished or called off before another. */
+export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> = {
+  name: 'find-rotation', title: 'look at every manager and every Vault node',
+  look: async (eyes) => {
+    const { inventory } = eyes.settings;
+    const seen = await survey(eyes);
+    if (!isInitialised(eyes, seen)) throw new Halt(haltTexts.notInitialised('rotate', inventory));
+    const install = papersOf(seen, 'install').filter((paper) => !isIntent(paper));
+    const rotation = papersOf(seen, 'rotate');
+    // Both: the rotation came later, for it would not have begun beside an unfinished install.
+    if (install.length > 0 && rotation.length === 0) throw new Halt(haltTexts.finishFirst('install', install, inventory));
+    if (rotation.length > 0) return { to: 'interrupted', record: { survey: seen } };
+    const missing = missingOf(eyes, seen);
+    if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', inventory));
+    const nodes = missingNodesOf(eyes, seen);
+    if (nodes.length > 0) throw new Halt(haltTexts.vaultUnreachable(nodes, inventory));
+    if (papersOf(seen, 'main', 'sibling', 'previous').every((paper) => paper.is === 'blank')) {
+      const searched = reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.main, found: 'absent' }));
+      const away = unreachable(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.main, found: 'not reached' }));
+      throw new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), [...searched, ...away], inventory));
+    }
+    const sealed = seen.nodes.flatMap((sight) => (sight.reached && sight.status.sealed ? [sight.node.name] : []));
+    if (eyes.settings.shares.given && sealed.length > 0) throw new Halt(haltTexts.sharesWhileSealed(sealed, inventory));
+    return { to: 'calm', record: { survey: seen } };
+  },
+};

@@ -1,0 +1,62 @@
+import { candidatesOf } from '../engine/candidates.ts';
+import type { Step } from '../engine/flow.ts';
+import { lookAtManager, lookAtNode, type ManagerSight, type NodeSight, papersOf } from '../engine/survey.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import { HostError } from '../ports/hosts.ts';
+import { openNode } from '../vault/unseal.ts';
+
+/** `leftover`: checkpoints that some later run must finish: they make the exit code 4. */
+export interface Opened { readonly opened: readonly string[]; readonly leftover: readonly Place[] }
+
+/** Keys from the nearest manager that can be read, then the next: the first that opens a node is enough. */
+export const openFromAny: Step<undefined, Opened> = {
+  name: 'open-from-any', title: 'unseal every node', kind: 'repeat',
+  look: async () => ({ is: 'pending' }),
+  act: async (hands) => {
+    const nodes = await Promise.all(hands.nodes.map((node) => lookAtNode(hands, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
+    refuse(hands, nodes);
+    const sealed = new Map(nodes.flatMap((sight) => (sight.reached && sight.status.initialized && sight.status.sealed ? [[sight.node.name, sight.node.address] as const] : [])));
+    const unreached = nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+    const opened: string[] = [];
+    const leftover: Place[] = [];
+    const found: ManagerSight[] = [];
+    const problems = new Map<string, string>();
+    for (const [host, manager] of nearestFirst(hands)) {
+      if (sealed.size === 0 && found.length > 0) break;
+      const sight = await lookAtManager(host, manager).catch((error: unknown): ManagerSight => {
+        if (!(error instanceof HostError)) throw error;
+        return { reached: false, manager, host, error };
+      });
+      found.push(sight);
+      const survey = { managers: [sight], nodes: [] };
+      leftover.push(...papersOf(survey, 'install', 'rotate').map(({ host: name, path }) => ({ host: name, path })));
+      for (const [name, address] of sealed) {
+        for (const { set } of candidatesOf(survey)) {
+          const result = await openNode(hands.vault, hands.clock, address, set).catch((error: unknown) => ({ is: 'cannot-tell' as const, why: messageOf(error) }));
+          if (result.is === 'open') { opened.push(name); sealed.delete(name); break; }
+          problems.set(name, result.is === 'rejected' ? 'it rejects every set of keys that was found' : result.why);
+        }
+      }
+    }
+    const failed = [...unreached, ...[...sealed.keys()].map((host) => ({ host, why: problems.get(host) ?? 'no keys could be read on any manager' }))];
+    const read = papersOf({ managers: found, nodes: [] }, 'main', 'install', 'rotate', 'previous', 'sibling');
+    if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, read, 'unseal', hands.settings.inventory));
+    return { opened, leftover };
+  },
+};
+
+function refuse(eyes: Eyes, nodes: readonly NodeSight[]): void {
+  const answered = nodes.filter((sight) => sight.reached);
+  const other = answered.find(({ status }) => status.type !== 'shamir');
+  if (other !== undefined) throw new Halt(haltTexts.autoUnseal(other.status.type));
+  if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory));
+  if (answered.every(({ status }) => !status.initialized)) throw new Halt(haltTexts.notInitialised('unseal', eyes.settings.inventory));
+}
+
+function nearestFirst(hands: Hands) {
+  const pairs = hands.hosts.map((host, index) => [host, hands.settings.managers[index]!] as const);
+  const near = ([host]: (typeof pairs)[number]) => (host.local ? 0 : host.name === hands.settings.master ? 1 : 2);
+  return pairs.toSorted((a, b) => near(a) - near(b));
+}

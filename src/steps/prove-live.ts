@@ -1,0 +1,128 @@
+import { type Candidate } from '../engine/candidates.ts';
+import { lookAtNode, type NodeSight } from '../engine/survey.ts';
+import type { Hands, Prover } from '../engine/world.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import type { KeySet } from '../model/keys.ts';
+import type { Secret } from '../model/secret.ts';
+import { type RekeyStatus, VaultError } from '../vault/answers.ts';
+import { proveByRekey } from '../vault/prove.ts';
+import { openNode } from '../vault/unseal.ts';
+
+/** Raft elects within seconds; a follower's challenge and a busy disk may take longer. */
+const ACTIVE_WITHIN_MS = 30_000;
+/** A node cut off late in its commit opens with NEW once, seals itself, and opens for good the second time. */
+const ROUNDS = 3;
+
+export type Verdict =
+  | { readonly is: 'live'; readonly candidate: Candidate; readonly rejected: readonly Candidate[] }
+  | { readonly is: 'none'; readonly rejected: readonly Candidate[] }
+  | { readonly is: 'cannot-prove'; readonly why: string };
+
+/**
+ * Which of the candidates an ACTIVE node accepts. Unsealing is only the way in: the one configured node that a set
+ * opened and that then became active has answered; among several nodes a cancelled rekey on the active one answers.
+ * @throws Halt `no-leader` where there is none, `foreign-rekey` where the one rekey slot is somebody else's.
+ */
+export async function proveLive(hands: Hands & Prover, candidates: readonly Candidate[]): Promise<Verdict> {
+  let sights = await reachedNodes(hands);
+  let rejectedBy = new Map<string, Candidate[]>();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const active = activeOf(sights);
+    if (active !== undefined) return proveOnActive(hands, active.node.address, candidates);
+    const opened = await openWhatOpens(hands, sights, candidates);
+    rejectedBy = opened.rejectedBy;
+    if (opened.by.size === 0) break;
+    sights = await waitForActive(hands);
+    const only = hands.nodes.length === 1 ? [...opened.by.values()][0] : undefined;
+    if (only !== undefined && activeOf(sights) !== undefined) return { is: 'live', candidate: only, rejected: candidates.filter((candidate) => candidate !== only) };
+  }
+  const everyNodeRejectsAll = hands.nodes.every(({ address }) => rejectedBy.get(address)?.length === candidates.length);
+  if (everyNodeRejectsAll) return { is: 'none', rejected: candidates };
+  throw new Halt(haltTexts.noLeader(sights.map(describeNode), hands.settings.inventory));
+}
+
+export function activeOf(sights: readonly NodeSight[]): Extract<NodeSight, { reached: true }> | undefined {
+  return sights.find((sight): sight is Extract<NodeSight, { reached: true }> => sight.reached && sight.health === 'active');
+}
+
+export function describeNode(sight: NodeSight): string {
+  return sight.reached ? `${sight.node.name}: ${sight.health}${sight.status.sealed && sight.status.initialized ? ` (${sight.status.progress} of ${sight.status.threshold} shares given)` : ''}` : `${sight.node.name}: ${sight.error.message}`;
+}
+
+export async function reachedNodes(hands: Hands): Promise<NodeSight[]> {
+  return Promise.all(hands.nodes.map((node) => lookAtNode(hands, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
+}
+
+async function openWhatOpens(hands: Hands, sights: readonly NodeSight[], candidates: readonly Candidate[]) {
+  const by = new Map<string, Candidate>();
+  const rejectedBy = new Map<string, Candidate[]>();
+  for (const sight of sights) {
+    if (!sight.reached || !sight.status.initialized || !sight.status.sealed) continue;
+    for (const candidate of candidates) {
+      const result = await openNode(hands.vault, hands.clock, sight.node.address, candidate.set);
+      if (result.is === 'open') { by.set(sight.node.address, candidate); break; }
+      if (result.is === 'rejected') rejectedBy.set(sight.node.address, [...(rejectedBy.get(sight.node.address) ?? []), candidate]);
+    }
+  }
+  return { by, rejectedBy };
+}
+
+export async function waitForActive(hands: Hands, withinMs = ACTIVE_WITHIN_MS): Promise<NodeSight[]> {
+  const until = hands.clock.now() + withinMs;
+  for (let pause = 50; ; pause = Math.min(pause * 2, 500)) {
+    const sights = await reachedNodes(hands);
+    if (activeOf(sights) !== undefined || hands.clock.now() >= until) return sights;
+    if (sights.every((sight) => !sight.reached || sight.status.sealed)) return sights;
+    await hands.clock.sleep(pause);
+  }
+}
+
+async function proveOnActive(hands: Hands & Prover, address: string, candidates: readonly Candidate[]): Promise<Verdict> {
+  await cancelOwnOrphan(hands, address, candidates);
+  const rejected: Candidate[] = [];
+  let cannot: string | undefined;
+  for (const candidate of candidates) {
+    const result = await proveOne(hands, address, candidate.set);
+    if (result.is === 'accepted') return { is: 'live', candidate, rejected };
+    if (result.is === 'busy') throw new Halt(haltTexts.foreignRekey(result.status, hands.settings.inventory));
+    if (result.is === 'cannot') { cannot ??= result.why; continue; }
+    rejected.push(candidate);
+  }
+  return cannot === undefined ? { is: 'none', rejected } : { is: 'cannot-prove', why: cannot };
+}
+
+/** The proof's intent is on the managers before the server knows of it: its orphan is then ours to cancel. */
+export async function proveOne(hands: Hands & Prover, address: string, set: KeySet) {
+  const status = await hands.vault.sealStatus(address);
+  const marks = { shares: status.shares, threshold: status.threshold };
+  await hands.lock.proof(marks);
+  const result = await proveByRekey(hands.vault, address, set, tokenFor(hands, set), (nonce) => hands.lock.proof({ ...marks, nonce }));
+  await hands.lock.proof(undefined);
+  return result;
+}
+
+export function tokenFor(hands: Hands, set: KeySet): Secret | undefined {
+  return hands.flags.token ?? (set.rootToken.empty ? undefined : set.rootToken);
+}
+
+async function cancelOwnOrphan(hands: Hands, address: string, candidates: readonly Candidate[]): Promise<void> {
+  const { orphan } = hands.lock;
+  if (orphan === undefined) return;
+  const token = candidates[0] === undefined ? hands.flags.token : tokenFor(hands, candidates[0].set);
+  try {
+    const status = await hands.vault.rekeyStatus(address, token);
+    const ours = orphan.nonce === undefined ? isUntouched(status, orphan) : status.nonce === orphan.nonce;
+    if (!status.started || !ours) return;
+    hands.tell({ is: 'note', text: `cancelling the proof that an earlier run of vaultctl left behind (nonce ${status.nonce})` });
+    await hands.vault.rekeyCancel(address, status.nonce, token);
+  } catch (error) {
+    // Only tidying: a server that will not say is asked again by the proof itself.
+    if (!(error instanceof VaultError)) throw error;
+  }
+}
+
+/** No share was given yet, and it asks for what our own record says we were about to ask for. */
+export function isUntouched(status: RekeyStatus, wanted: { readonly shares: number; readonly threshold: number }): boolean {
+  return status.progress === 0 && !status.verificationPending && status.shares === wanted.shares && status.threshold === wanted.threshold;
+}

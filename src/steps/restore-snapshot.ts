@@ -1,0 +1,75 @@
+import { formatCheckpoint } from '../credentials/checkpoint.ts';
+import { type Candidate, candidatesOf } from '../engine/candidates.ts';
+import type { Fork, Step } from '../engine/flow.ts';
+import { papersOf, reached, survey } from '../engine/survey.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import { openNode } from '../vault/unseal.ts';
+import { handsOn, missingOf } from './places.ts';
+import { proveLive, waitForActive } from './prove-live.ts';
+import type { Held, Scene } from './records.ts';
+import { heldFrom } from './which-keys-live.ts';
+import { isInitialised } from './which-world.ts';
+
+export interface Found extends Scene { readonly snapshot: Place }
+
+/** An empty server is restored; one that opens with our keys has been restored by an earlier run; any other is emptied first. */
+export const isServerEmpty: Fork<undefined, { empty: Scene; restored: Scene }> = {
+  name: 'is-server-empty', title: 'look at every manager and every Vault node',
+  look: async (eyes) => {
+    const seen = await survey(eyes);
+    const missing = missingOf(eyes, seen);
+    if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'recover --restore-snapshot', eyes.settings.inventory));
+    if (candidatesOf(seen).length === 0) throw new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
+    return isInitialised(eyes, seen) ? { to: 'restored', record: { survey: seen } } : { to: 'empty', record: { survey: seen } };
+  },
+};
+
+const SNAPSHOT = /^vault-.*\.snap$/;
+
+export const findSnapshot: Step<Scene, Found> = {
+  name: 'find-snapshot', title: 'find the newest snapshot on the managers', kind: 'check',
+  look: async (eyes, { survey: seen }) => {
+    const found: (Place & { modifiedMs: number })[] = [];
+    for (const { manager, host } of reached(seen)) {
+      const folder = (await host.look({ files: [], folders: [manager.paths.snapshots], limitBytes: 0 })).folders.get(manager.paths.snapshots);
+      for (const { name, modifiedMs, size } of folder?.names ?? []) if (SNAPSHOT.test(name) && size > 0) found.push({ host: manager.name, path: `${manager.paths.snapshots}/${name}`, modifiedMs });
+    }
+    const newest = found.toSorted((a, b) => b.path.slice(b.path.lastIndexOf('/')).localeCompare(a.path.slice(a.path.lastIndexOf('/'))) || b.modifiedMs - a.modifiedMs)[0];
+    if (newest === undefined) return { is: 'stuck', halt: new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory)) };
+    eyes.tell({ is: 'note', text: `the newest snapshot is ${newest.host}:${newest.path}` });
+    return { is: 'done', out: { survey: seen, snapshot: newest } };
+  },
+  act: async (_hands, scene) => { throw new Error(`no snapshot among ${scene.survey.managers.length} managers`); },
+};
+
+/** The empty server gets keys that nobody keeps: the snapshot replaces them, and with them this server holds nothing. */
+export const restoreSnapshot: Step<Found, Scene> = {
+  name: 'restore-snapshot', title: 'restore it into the empty server', kind: 'once',
+  look: async () => ({ is: 'pending' }),
+  act: async (hands, { snapshot }) => {
+    const { address } = hands.nodes[0]!;
+    const throwaway = await hands.vault.init(address, 1, 1);
+    await openNode(hands.vault, hands.clock, address, throwaway);
+    await waitForActive(hands);
+    await hands.vault.restoreSnapshot(address, handsOn(hands, snapshot.host).fetch(snapshot.path), throwaway.rootToken);
+    return { survey: await survey(hands) };
+  },
+};
+
+/** Which of our sets opens what is there now. */
+export const whichSetOpens: Fork<Scene, { keysHeld: Held }> = {
+  name: 'which-set-opens', title: 'find the set that opens it',
+  look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: 'Vault must accept one of the sets', likely: { to: 'keysHeld', record: held(heldFrom(eyes, seen, candidatesOf(seen)[0]!, candidatesOf(seen))) } }),
+  prove: async (hands, { survey: seen }) => {
+    const candidates: Candidate[] = candidatesOf(seen);
+    const verdict = await proveLive(hands, candidates);
+    if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
+    if (verdict.is === 'none') throw new Halt(haltTexts.emptyFirst(hands.nodes.map(({ name }) => name), papersOf(seen, 'main', 'rotate', 'previous'), hands.settings.inventory));
+    return { to: 'keysHeld', record: held(heldFrom(hands, seen, verdict.candidate, candidates)) };
+  },
+};
+
+function held(record: Held): Held {
+  return { ...record, keptAt: [], checkpoint: formatCheckpoint({ top: record.set }), fromCheckpoint: true };
+}

@@ -1,0 +1,51 @@
+import { parseCheckpoint } from '../credentials/checkpoint.ts';
+import type { Step } from '../engine/flow.ts';
+import { reached } from '../engine/survey.ts';
+import type { Hands, Prover } from '../engine/world.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import { applyOnAll, archived, type Failure, type Written } from './places.ts';
+import { proveOne, tokenFor } from './prove-live.ts';
+import type { NewHeld, Staged } from './records.ts';
+import { leader } from './start-rekey.ts';
+
+/** Every manager holds OLD and NEW before NEW can become live; one that cannot calls the rotation off. */
+export const stageKeys: Step<NewHeld, Staged> = {
+  name: 'stage-keys', title: 'stage the new keys on every manager and read them back', kind: 'repeat',
+  look: async () => ({ is: 'pending' }),
+  act: async (hands, held) => {
+    const managers = reached(held.survey);
+    const { written, failed } = await applyOnAll(hands, managers.map((sight) => ({
+      sight, operations: [{ do: 'write', path: sight.manager.paths.rotateCheckpoint, bytes: held.staging, purpose: 'keys' }],
+    })));
+    if (failed.length > 0) throw await calledOff(hands, held, failed);
+    return { ...held, readBack: written.map(readBackOf), keptAt: managers.map(({ manager }) => ({ host: manager.name, path: manager.paths.rotateCheckpoint })) };
+  },
+};
+
+function readBackOf({ sight, readBack }: Written) {
+  const { name, paths } = sight.manager;
+  const parsed = parseCheckpoint(readBack.get(paths.rotateCheckpoint) ?? new Uint8Array());
+  if (parsed.is !== 'checkpoint' || parsed.checkpoint.new === undefined) throw new Error(`${name}:${paths.rotateCheckpoint} does not read back as a rotation`);
+  return { host: name, set: parsed.checkpoint.new };
+}
+
+/** Cancel first: only then can the staged copies never become live, and may be set aside. */
+async function calledOff(hands: Hands & Prover, held: NewHeld, failed: readonly Failure[]): Promise<Halt> {
+  const { inventory } = hands.settings;
+  const mains = reached(held.survey).map(({ manager }) => ({ host: manager.name, path: manager.paths.main }));
+  try {
+    const address = await leader(hands);
+    await hands.vault.rekeyCancel(address, held.nonce, tokenFor(hands, held.set));
+    const status = await hands.vault.rekeyStatus(address, tokenFor(hands, held.set));
+    if (status.started && status.nonce === held.nonce) throw new Error('the server still shows the rekey');
+    const proof = await proveOne(hands, address, held.set);
+    if (proof.is === 'rejected') return new Halt(haltTexts.commitUnknown('the rekey was cancelled, and the server rejects the old keys', held.keptAt, inventory));
+  } catch (error) {
+    return new Halt(haltTexts.commitUnknown(`the rekey could not be cancelled: ${messageOf(error)}`, held.keptAt, inventory), { cause: error });
+  }
+  await applyOnAll(hands, reached(held.survey).map((sight) => ({
+    sight, operations: [{ do: 'move', path: sight.manager.paths.rotateCheckpoint, to: archived(sight.manager.paths.rotateCheckpoint, hands.clock.now(), hands.clock.random(2)) }],
+  })));
+  return new Halt(haltTexts.stageFailed(failed, mains, inventory));
+}

@@ -1,0 +1,53 @@
+import type { Step } from '../engine/flow.ts';
+import { reached } from '../engine/survey.ts';
+import type { Hands } from '../engine/world.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import { handsOn, masterOf, stamp } from './places.ts';
+import { activeOf, reachedNodes, tokenFor } from './prove-live.ts';
+import type { Held, Rotating } from './records.ts';
+
+type Saved = Held & Pick<Rotating, 'snapshots'>;
+
+/** The server's own commit of a rekey is not crash-safe; this is what brings such a cluster back. */
+export const takeSnapshot: Step<Held, Saved> = {
+  name: 'take-snapshot', title: 'take a raft snapshot and keep it on two managers', kind: 'repeat',
+  look: async (eyes, held) => {
+    if (!eyes.flags.noSnapshot) return { is: 'pending' };
+    eyes.tell({ is: 'warning', text: 'no snapshot is taken (--no-snapshot): a server killed in the middle of its own rekey commit could not be brought back' });
+    return { is: 'done', out: { ...held, snapshots: [] } };
+  },
+  act: async (hands, held) => {
+    const refuse = (why: string, cause?: unknown) => new Halt(haltTexts.snapshotFailed(why, hands.settings.inventory), { cause });
+    const active = activeOf(await reachedNodes(hands));
+    if (active === undefined) throw refuse('no node is active');
+    const { storageType } = active.status;
+    if (storageType !== undefined && storageType !== 'raft') throw refuse(`the storage "${storageType}" has no snapshots`);
+    const token = tokenFor(hands, held.set);
+    if (token === undefined) throw refuse('a snapshot needs a token, and the root token is gone: give one with --token-file');
+    const name = `vault-${stamp(hands.clock.now())}-${hands.operation}.snap`;
+    const master = masterOf(hands, held.survey);
+    const order = [master, ...reached(held.survey).filter((sight) => sight !== master)];
+    const snapshots: Place[] = [];
+    const failures: string[] = [];
+    for (const { manager } of order) {
+      if (snapshots.length >= 2) break;
+      const path = `${manager.paths.snapshots}/${name}`;
+      try {
+        const source = snapshots[0] === undefined ? hands.vault.snapshot(active.node.address, token) : handsOn(hands, snapshots[0].host).fetch(snapshots[0].path);
+        const { bytes } = await handsOn(hands, manager.name).store(path, source, hands.lock.fence(manager.paths.lock));
+        if (bytes === 0) throw new Error('the server sent an empty snapshot');
+        snapshots.push({ host: manager.name, path });
+      } catch (error) {
+        failures.push(`${manager.name}: ${messageOf(error)}`);
+      }
+    }
+    if (snapshots.length < Math.min(2, order.length)) throw refuse(failures.join('; '));
+    return { ...held, snapshots, keptAt: mainsOf(hands, held) };
+  },
+};
+
+function mainsOf(hands: Hands, held: Held): Place[] {
+  return reached(held.survey).filter(({ papers }) => papers.some(({ role, is }) => role === 'main' && is === 'set'))
+    .map(({ manager }) => ({ host: manager.name, path: manager.paths.main }));
+}

@@ -1,0 +1,66 @@
+import type { Step } from '../engine/flow.ts';
+import { lookAtNode, type NodeSight } from '../engine/survey.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import type { KeySet } from '../model/keys.ts';
+import type { ClusterNode } from '../ports/cluster.ts';
+import { joinRaft, openNode } from '../vault/unseal.ts';
+import { activeOf, waitForActive } from './prove-live.ts';
+
+/** What unsealing needs to know; every flow's record from `keysHeld` on has it. */
+export interface Openable {
+  readonly set: KeySet;
+  readonly others: readonly { readonly set: KeySet }[];
+  readonly keptAt: readonly Place[];
+}
+
+/** All nodes open and one of them active; nodes that have not joined are joined to the leader first. */
+export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
+  return {
+    name: 'unseal-vault', title: 'unseal every Vault node', kind: 'repeat',
+    look: async (eyes, record) => {
+      const sights = await sightsOf(eyes);
+      return activeOf(sights) !== undefined && sights.every((sight) => isOpen(sight) || isAllowedMissing(eyes, sight)) ? { is: 'done', out: record } : { is: 'pending' };
+    },
+    act: async (hands, record) => {
+      const failed = await openAll(hands, record);
+      if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, record.keptAt, flow, hands.settings.inventory));
+      return record;
+    },
+  };
+}
+
+async function sightsOf(eyes: Eyes): Promise<NodeSight[]> {
+  return Promise.all(eyes.nodes.map((node) => lookAtNode(eyes, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
+}
+
+const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
+const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
+
+/** Initialised nodes first: only they can lead; then the ones that must join a leader. */
+async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string }[]> {
+  const failed = new Map<string, string>();
+  const open = async (node: ClusterNode) => {
+    const tried = [set, ...others.map((other) => other.set)];
+    let why = 'it rejects the keys';
+    for (const candidate of tried) {
+      const result = await openNode(hands.vault, hands.clock, node.address, candidate);
+      if (result.is === 'open') return;
+      if (result.is === 'cannot-tell') why = result.why;
+    }
+    failed.set(node.name, why);
+  };
+  const attempt = (sight: NodeSight, work: (node: ClusterNode) => Promise<void>) => work(sight.node).catch((error: unknown) => { failed.set(sight.node.name, messageOf(error)); });
+
+  const sights = (await sightsOf(hands)).filter((sight) => !isOpen(sight) && !isAllowedMissing(hands, sight));
+  for (const sight of sights) if (!sight.reached) failed.set(sight.node.name, sight.error.message);
+  await Promise.all(sights.filter((sight) => sight.reached && sight.status.initialized).map((sight) => attempt(sight, open)));
+  const now = await waitForActive(hands);
+  const leader = activeOf(now);
+  const joining = sights.filter((sight) => sight.reached && !sight.status.initialized);
+  if (leader === undefined) for (const { node } of joining) failed.set(node.name, 'there is no leader to join yet');
+  else await Promise.all(joining.map((sight) => attempt(sight, async (node) => { await joinRaft(hands.vault, hands.clock, node.address, leader.node.address, hands.settings.vault.ca); await open(node); })));
+  if (leader === undefined && failed.size === 0) failed.set(hands.nodes[0]!.name, 'no node became active');
+  return [...failed].map(([host, why]) => ({ host, why }));
+}

@@ -1,0 +1,121 @@
+import { type Candidate, cameFrom, candidatesOf, isIntent, preferring } from '../engine/candidates.ts';
+import type { Arrival, Fork } from '../engine/flow.ts';
+import { type Paper, papersOf, type Survey } from '../engine/survey.ts';
+import type { Eyes, Hands, Prover } from '../engine/world.ts';
+import type { Checkpoint } from '../credentials/checkpoint.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
+import { sameShares } from '../model/keys.ts';
+import type { RekeyStatus } from '../vault/answers.ts';
+import { missingOf } from './places.ts';
+import { activeOf, isUntouched, proveLive, tokenFor } from './prove-live.ts';
+import type { Held, NewHeld, Scene } from './records.ts';
+import { heldFrom } from './which-keys-live.ts';
+
+interface Outs { newHeld: NewHeld; committed: Held; calledOff: Scene }
+type Rotation = Paper & { is: 'checkpoint' };
+
+/** A rotation was cut off somewhere: is NEW live, is its verification still pending, or did it never commit? */
+export const whichSetLives: Fork<Scene, Outs> = {
+  name: 'which-set-lives', title: 'find out how far the interrupted rotation came',
+  look: async (eyes, { survey }) => ({ is: 'unproven', because: 'the server must say whether it took the new keys', likely: likely(eyes, survey) }),
+  prove: async (hands, { survey }) => {
+    const pending = await pendingRekey(hands, survey);
+    if (pending?.verificationPending === true) {
+      const resumed = resumeVerification(hands, survey, pending);
+      if (resumed !== undefined) return { to: 'newHeld', record: resumed };
+    }
+    if (pending !== undefined) {
+      hands.tell({ is: 'note', text: `cancelling the rekey that the interrupted rotation left behind (nonce ${pending.nonce}); its shares were never valid` });
+      await hands.vault.rekeyCancel(activeOf(survey.nodes)!.node.address, pending.nonce, anyToken(hands, survey));
+    }
+    const candidates = byAge(survey);
+    if (candidates.length === 0) throw new Halt(haltTexts.unreadable(papersOf(survey, 'rotate', 'main').flatMap((paper) => (paper.is === 'unreadable' ? [paper] : [])), hands.settings.inventory));
+    const verdict = await proveLive(hands, candidates);
+    if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
+    if (verdict.is === 'none') throw neither(hands, survey, candidates);
+    return isNew(survey, verdict.candidate)
+      ? { to: 'committed', record: committedFrom(hands, survey, verdict.candidate, candidates) }
+      : { to: 'calledOff', record: { survey } };
+  },
+};
+
+const rotations = (survey: Survey): Rotation[] => papersOf(survey, 'rotate').filter((paper): paper is Rotation => paper.is === 'checkpoint');
+const newOf = (checkpoint: Checkpoint) => checkpoint.new ?? checkpoint.top;
+
+/** NEW first, then mains, then what they replaced. */
+function byAge(survey: Survey): Candidate[] {
+  return preferring(candidatesOf(survey), (candidate) => isNew(survey, candidate));
+}
+
+function isNew(survey: Survey, candidate: Candidate): boolean {
+  return rotations(survey).some(({ checkpoint }) => { const fresh = newOf(checkpoint); return fresh !== undefined && sameShares(fresh, candidate.set); });
+}
+
+function committedFrom(eyes: Eyes, survey: Survey, live: Candidate, all: readonly Candidate[]): Held {
+  const own = rotations(survey).find(({ checkpoint }) => { const fresh = newOf(checkpoint); return fresh !== undefined && sameShares(fresh, live.set); });
+  const old = own?.checkpoint.old ?? all.find((other) => other !== live && cameFrom(other, 'main'))?.set;
+  const held = heldFrom(eyes, survey, live, all);
+  return {
+    ...held, keptAt: live.sources, fromCheckpoint: true, ...(old === undefined ? {} : { replaces: old }),
+    generation: own?.checkpoint.meta?.generation ?? held.generation + 1,
+  };
+}
+
+/** A rekey in progress that is ours by its nonce, or by an intent that was recorded just before it was begun. */
+async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<RekeyStatus | undefined> {
+  const active = activeOf(survey.nodes);
+  if (active === undefined) return undefined;
+  const status = await hands.vault.rekeyStatus(active.node.address, anyToken(hands, survey));
+  if (!status.started) return undefined;
+  const ours = rotations(survey).some(({ checkpoint: { meta } }) => {
+    if (meta?.rekey === undefined) return false;
+    if (meta.rekey.nonce !== '') return meta.rekey.nonce === status.nonce;
+    return isUntouched(status, meta.rekey);
+  });
+  const orphan = hands.lock.orphan;
+  if (ours || (orphan?.nonce !== undefined && orphan.nonce === status.nonce)) return status;
+  throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
+}
+
+function anyToken(hands: Hands, survey: Survey) {
+  const [first] = byAge(survey);
+  return first === undefined ? hands.flags.token : tokenFor(hands, first.set);
+}
+
+/** The server still waits for the new shares, and we have them: nothing is cancelled, the rotation goes on where it stood. */
+function resumeVerification(hands: Eyes, survey: Survey, pending: RekeyStatus): NewHeld | undefined {
+  const paper = rotations(survey).find(({ checkpoint }) => checkpoint.new !== undefined && checkpoint.meta?.rekey?.nonce === pending.nonce);
+  if (paper === undefined) return undefined;
+  const { checkpoint } = paper;
+  const { old, new: fresh, meta } = checkpoint;
+  if (old === undefined || fresh === undefined || meta === undefined) return undefined;
+  const missing = missingOf(hands, survey);
+  if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
+  return {
+    survey, set: old, fresh, others: candidatesOf(survey), keptAt: [{ host: paper.host, path: paper.path }], generation: meta.generation, fromCheckpoint: true,
+    nonce: pending.nonce, verificationNonce: pending.verificationNonce ?? '', startedAt: meta.startedAt, snapshots: meta.snapshots ?? [], staging: paper.bytes,
+  };
+}
+
+function neither(hands: Eyes, survey: Survey, candidates: readonly Candidate[]): Halt {
+  const { inventory } = hands.settings;
+  const missing = missingOf(hands, survey);
+  if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
+  const open = survey.nodes.flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
+  if (!rotations(survey).some(({ checkpoint }) => checkpoint.new !== undefined && checkpoint.old !== undefined)) return new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), inventory));
+  const snapshots: Place[] = rotations(survey).flatMap(({ checkpoint }) => checkpoint.meta?.snapshots ?? []);
+  return new Halt(haltTexts.halfCommit(distinct(snapshots), candidates.flatMap(({ sources }) => sources), open, inventory));
+}
+
+function distinct(places: readonly Place[]): Place[] {
+  return [...new Map(places.map((place) => [`${place.host}:${place.path}`, place])).values()];
+}
+
+function likely(eyes: Eyes, survey: Survey): Arrival<Outs> {
+  const candidates = byAge(survey);
+  const fresh = candidates.find((candidate) => isNew(survey, candidate));
+  if (fresh === undefined || rotations(survey).every(isIntent)) return { to: 'calledOff', record: { survey } };
+  return { to: 'committed', record: committedFrom(eyes, survey, fresh, candidates) };
+}
+

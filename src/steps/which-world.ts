@@ -1,0 +1,55 @@
+import { isIntent } from '../engine/candidates.ts';
+import type { Fork } from '../engine/flow.ts';
+import { type Paper, papersOf, type Survey, survey } from '../engine/survey.ts';
+import type { Eyes } from '../engine/world.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import { missingNodesOf, missingOf } from './places.ts';
+import type { Scene } from './records.ts';
+
+/** Initialised? Yes if any node says so; no only if every configured node answered no. */
+export const whichWorld: Fork<undefined, { virgin: Scene; standing: Scene }> = {
+  name: 'which-world', title: 'look at every manager and every Vault node',
+  look: async (eyes) => {
+    const seen = await survey(eyes);
+    const initialised = isInitialised(eyes, seen);
+    if (initialised) return { to: 'standing', record: { survey: seen } };
+    refuseWhereKeysAre(eyes, seen);
+    const missing = missingOf(eyes, seen);
+    if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'install', eyes.settings.inventory));
+    return { to: 'virgin', record: { survey: seen } };
+  },
+};
+
+/** The same look for the flows that need an initialised Vault. */
+export function mustStand(flow: string): Fork<undefined, { standing: Scene }> {
+  return {
+    name: 'must-stand', title: whichWorld.title,
+    look: async (eyes) => {
+      const seen = await survey(eyes);
+      if (!isInitialised(eyes, seen)) throw new Halt(haltTexts.notInitialised(flow, eyes.settings.inventory));
+      return { to: 'standing', record: { survey: seen } };
+    },
+  };
+}
+
+/** @throws Halt `vault-unreachable` where a silent node leaves it open, `auto-unseal` for a seal that keeps no key shares. */
+export function isInitialised(eyes: Eyes, seen: Survey): boolean {
+  const answered = seen.nodes.filter((sight) => sight.reached);
+  const foreignSeal = answered.find(({ status }) => status.type !== 'shamir');
+  if (foreignSeal !== undefined) throw new Halt(haltTexts.autoUnseal(foreignSeal.status.type));
+  if (answered.some(({ status }) => status.initialized)) return true;
+  const missing = missingNodesOf(eyes, seen);
+  if (missing.length > 0 || answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(missing, eyes.settings.inventory));
+  return false;
+}
+
+/** On an uninitialised Vault every key is another cluster's, or the last hope of one that lost its data. */
+function refuseWhereKeysAre(eyes: Eyes, seen: Survey): void {
+  const keys = papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => !holdsNoKeys(paper));
+  if (keys.length > 0) throw new Halt(haltTexts.otherCluster(keys, 'vault_creds_host_path', eyes.settings.inventory));
+}
+
+export function holdsNoKeys(paper: Paper): boolean {
+  return paper.is === 'blank' || (isIntent(paper) && paper.is === 'checkpoint' && paper.checkpoint.old === undefined && paper.role !== 'rotate');
+}

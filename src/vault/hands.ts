@@ -1,0 +1,106 @@
+import type { KeySet } from '../model/keys.ts';
+import { Secret } from '../model/secret.ts';
+import { WireError } from '../ports/vault.ts';
+import {
+  initSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, VaultError, type VerifyAnswer, verifyUpdateSchema,
+} from './answers.ts';
+import { VaultEyes } from './eyes.ts';
+
+/** The words with which servers drop a set of shares: Vault and OpenBao, old and new. */
+const REJECTIONS = ['invalid key', 'failed to read root key', 'failed to retrieve stored keys', 'unable to retrieve stored keys', 'message authentication failed', 'failed to verify', 'unseal failed', 'recovery key verification failed', 'root key retrieval'];
+const GONE = ['no rekey in progress', 'no rotation in progress', 'no rekey configuration found', 'no rotation configuration found', 'no rekey verification in progress', 'no rotation verification in progress', 'no verification in progress'];
+
+/** What changes a node. None of it retries; `init`, the last share of an update and `verify` have no timeout. */
+export class VaultHands extends VaultEyes {
+  /** The reply exists once. @throws WireError, VaultError */
+  async init(address: string, shares: number, threshold: number): Promise<KeySet> {
+    const what = 'init';
+    const answer = await this.ask(address, what, { method: 'PUT', path: 'sys/init', body: { secret_shares: shares, secret_threshold: threshold }, patient: true });
+    const body = shaped(initSchema, address, what, answer);
+    return { rootToken: new Secret(body.root_token), shares: body.keys_base64.map((share) => new Secret(share)), threshold };
+  }
+
+  async unsealReset(address: string): Promise<void> {
+    await this.ask(address, 'unseal reset', { method: 'PUT', path: 'sys/unseal', body: { reset: true } });
+  }
+
+  /** The status after this share, or `rejected` where the whole set was dropped. @throws VaultError `Vault is not initialized` before a joining node's challenge has come */
+  async unsealShare(address: string, share: Secret): Promise<SealStatus | 'rejected'> {
+    const what = 'unseal';
+    try {
+      return sealStatusOf(shaped(sealStatusSchema, address, what, await this.ask(address, what, { method: 'PUT', path: 'sys/unseal', body: { key: share }, timeoutMs: 60_000 })));
+    } catch (error) {
+      if (error instanceof VaultError && error.says(...REJECTIONS)) return 'rejected';
+      throw error;
+    }
+  }
+
+  async raftJoin(address: string, leaderAddress: string, ca: string | undefined): Promise<void> {
+    try {
+      await this.ask(address, 'raft join', { method: 'POST', path: 'sys/storage/raft/join', body: { leader_api_addr: leaderAddress, ...(ca === undefined ? {} : { leader_ca_cert: ca }) }, timeoutMs: 30_000 });
+    } catch (error) {
+      if (!(error instanceof VaultError && error.says('already', 'raft storage is not'))) throw error;
+    }
+  }
+
+  /** Reversible until verified: the old shares stay the only valid ones. */
+  async rekeyStart(address: string, shares: number, threshold: number, token: Secret | undefined): Promise<{ nonce: string; verificationRequired: boolean }> {
+    const what = 'rekey init';
+    const body = { secret_shares: shares, secret_threshold: threshold, require_verification: true };
+    const answer = shaped(rekeyStatusSchema, address, what, await this.rekeyCall(address, what, token, { method: 'PUT', end: 'init', body }));
+    return { nonce: answer.nonce, verificationRequired: answer.verification_required };
+  }
+
+  async rekeyUpdate(address: string, share: Secret, nonce: string, token: Secret | undefined): Promise<RekeyAnswer> {
+    const what = 'rekey update';
+    try {
+      const body = shaped(rekeyUpdateSchema, address, what, await this.rekeyCall(address, what, token, { method: 'PUT', end: 'update', body: { key: share, nonce }, patient: true }));
+      if (!body.complete) return { is: 'more', progress: body.progress };
+      if (body.keys_base64 === undefined || body.verification_nonce === '') throw new WireError(address, 'config', 'the rekey completed without giving new shares to verify');
+      const status = await this.rekeyStatus(address, token);
+      return { is: 'complete', shares: body.keys_base64.map((text) => new Secret(text)), threshold: status.threshold, verificationNonce: body.verification_nonce };
+    } catch (error) {
+      if (error instanceof VaultError && error.says(...REJECTIONS)) return { is: 'rejected', why: error.message };
+      throw error;
+    }
+  }
+
+  /** With the nonce: newer servers refuse a cancel without it for ten minutes. Nothing in progress is fine. */
+  async rekeyCancel(address: string, nonce: string, token: Secret | undefined): Promise<void> {
+    try {
+      await this.rekeyCall(address, 'rekey cancel', token, { method: 'DELETE', end: 'init', body: { nonce } });
+    } catch (error) {
+      if (!(error instanceof VaultError && error.says(...GONE))) throw error;
+    }
+  }
+
+  /** Drops the shares verified so far; the answer is the nonce under which all are to be sent again. */
+  async verifyReset(address: string, token: Secret | undefined): Promise<string> {
+    const before = await this.rekeyStatus(address, token);
+    await this.rekeyCall(address, 'verify reset', token, { method: 'DELETE', end: 'verify', body: { nonce: before.verificationNonce ?? '' } });
+    return (await this.rekeyStatus(address, token)).verificationNonce ?? '';
+  }
+
+  async verifyUpdate(address: string, share: Secret, nonce: string, token: Secret | undefined): Promise<VerifyAnswer> {
+    const what = 'rekey verify';
+    try {
+      const body = shaped(verifyUpdateSchema, address, what, await this.rekeyCall(address, what, token, { method: 'PUT', end: 'verify', body: { key: share, nonce }, patient: true }));
+      return { is: body.complete ? 'complete' : 'more' };
+    } catch (error) {
+      if (error instanceof VaultError && error.says('incorrect key shares')) return { is: 'rejected' };
+      if (error instanceof VaultError && error.says(...GONE)) return { is: 'no-rekey' };
+      throw error;
+    }
+  }
+
+  /** @throws WireError in the middle where the stream is cut */
+  snapshot(address: string, token: Secret): AsyncIterable<Uint8Array> {
+    return this.wire.download(address, { method: 'GET', path: 'sys/storage/raft/snapshot', token });
+  }
+
+  /** Replaces everything that the server holds. */
+  async restoreSnapshot(address: string, chunks: AsyncIterable<Uint8Array>, token: Secret): Promise<void> {
+    const answer = await this.wire.upload(address, { method: 'POST', path: 'sys/storage/raft/snapshot-force', token }, chunks);
+    if (answer.status >= 400) throw new VaultError(address, 'snapshot restore', answer.status, (answer.body as { errors?: string[] } | undefined)?.errors ?? []);
+  }
+}

@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { hostname, networkInterfaces, userInfo } from 'node:os';
+import process from 'node:process';
+import { systemClock } from './adapters/clock.ts';
+import { journalTo } from './adapters/journal.ts';
+import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
+import { Terminal } from './adapters/terminal.ts';
+import type { Machine, World } from './commands/context.ts';
+import { messageOf, UsageError } from './model/halt.ts';
+import type { Settings } from './model/settings.ts';
+import type { Event } from './ports/operator.ts';
+import { WireError } from './ports/vault.ts';
+import { HostError } from './ports/hosts.ts';
+
+/** The real machine: the only place where real adapters are built. */
+export const machine: Machine = {
+  files: nodeInventoryFiles,
+  cwd: process.cwd(),
+  clock: systemClock,
+  env: (name) => process.env[name],
+  localNames: () => [hostname(), hostname().split('.')[0]!, ...Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address))],
+  readInput: async (path) => {
+    try {
+      return path === '-' ? await standardInput() : await readFile(path);
+    } catch (error) {
+      throw new UsageError(`${path} cannot be read: ${messageOf(error)}`, 'check the path and its mode');
+    }
+  },
+  holder: () => ({ holder: userName(), host: hostname(), pid: process.pid }),
+  out: (text) => { process.stdout.write(text); },
+  err: (text) => { process.stderr.write(text); },
+  operator: (options) => new Terminal({ ...options, journal: (event) => journal?.(event) }),
+  open: openWorld,
+};
+
+/** Set once the inventory has said where the journal is, and only where the master is this host. */
+let journal: ((event: Event) => void) | undefined;
+
+async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[1], operator: Parameters<Machine['open']>[2]): Promise<World> {
+  const [{ openHosts }, { HttpWire }, { VaultEyes }, { VaultHands }] = await Promise.all([
+    import('./adapters/open-hosts.ts'), import('./adapters/vault-http.ts'), import('./vault/eyes.ts'), import('./vault/hands.ts'),
+  ]);
+  const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }) });
+  const wire = new HttpWire({ ca: settings.vault.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace });
+  const master = settings.managers.find(({ name }) => name === settings.master);
+  if (master?.connection === 'local') journal = journalTo(master.paths.journal, { host: hostname() });
+  const base = {
+    settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
+    nodes: settings.vault.addresses.map((address) => ({ name: address, address })),
+  };
+  return {
+    eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
+    lockable: hosts,
+    hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true }),
+    close: async () => { wire.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
+  };
+}
+
+/** A cut wire or a host that went away may come back; a bad certificate, a full disk or a lost lock does not by itself. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof WireError) return error.reached !== 'config';
+  return error instanceof HostError && error.kind === 'unreachable';
+}
+
+function userName(): string {
+  try { return process.env.SUDO_USER ?? userInfo().username; } catch { return String(process.getuid?.() ?? 'unknown'); }
+}
+
+async function standardInput(): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}
