@@ -1,0 +1,268 @@
+import type { Fence, FileOperation, LockWords, LookQuestion } from '../ports/hosts.ts';
+import { fenceText, formatWords } from './lock-words.ts';
+import { folderOf, nameOf, siblingPath } from './sibling.ts';
+
+/**
+ * Scripts for any POSIX shell with coreutils or busybox. No script text holds content: what is written comes on stdin, one
+ * line a file in `printf` escapes (see `asLine`), read by the shell's own `read` and written by its own `printf`,
+ * so that it is in no process's arguments or environment and never over-read.
+ * A failing script prints `VAULTCTL kind message` on stderr and exits 70 (`fail`), or lets the tool's message speak.
+ */
+export interface RemoteScript {
+  readonly text: string;
+  readonly stdin: Uint8Array;
+}
+
+/** 'it'\''s': one word for the shell, whatever is in it. */
+export function quoted(text: string): string { return `'${text.replaceAll("'", "'\\''")}'`; }
+
+/** Bytes as one line that `printf "$line"` turns back into the same bytes. */
+export function asLine(bytes: Uint8Array): string {
+  let line = '';
+  for (const byte of bytes) {
+    // A leading `-` would be an option of printf.
+    const plain = byte >= 0x20 && byte < 0x7f && byte !== 0x5c && byte !== 0x25 && !(byte === 0x2d && line === '');
+    line += plain ? String.fromCharCode(byte) : `\\${byte.toString(8).padStart(3, '0')}`;
+  }
+  return line;
+}
+
+export function asStdin(...contents: readonly Uint8Array[]): Uint8Array {
+  return new TextEncoder().encode(contents.map((bytes) => `${asLine(bytes)}\n`).join(''));
+}
+
+export const FAILED = 70;
+
+/** Locale, umask, and how a script says what went wrong. */
+export const prelude = `LC_ALL=C; export LC_ALL; umask 077; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"
+fail() { printf 'VAULTCTL %s %s\\n' "$1" "$2" >&2; exit ${FAILED}; }
+size() { stat -c %s -- "$1"; }
+`;
+
+/** The guard on the lock's folder, and the words in the lock file, which must be this operation's. */
+export const guardFunctions = (waitS: number) => `guard() {
+  exec 8<"$1" || fail io "the folder $1 cannot be opened"
+  command -v flock >/dev/null || fail tool "flock is missing"
+  i=0; until flock -n 8; do i=$((i+1)); [ $i -le ${waitS * 10} ] || fail io "another write in $1 has not ended within ${waitS} s"; sleep 0.1 2>/dev/null || { sleep 1; i=$((i+9)); }; done
+}
+fence() {
+  l=; { IFS= read -r l <"$1"; } 2>/dev/null
+  case $l in "$2"*) ;; *) fail fenced "$1 no longer names this operation";; esac
+}
+`;
+
+/** A real folder, ours or root's, that nobody else can put names into; a target that is a plain file or absent. */
+export const safetyFunction = `safe() {
+  d=$1 t=$2
+  [ ! -h "$d" ] || fail refused "the folder $d is a symbolic link: nothing is written through one"
+  [ -d "$d" ] || { [ -e "$d" ] && fail refused "$d is not a folder"; fail io "the folder $d does not exist"; }
+  m=$(stat -c %u:%a -- "$d") || fail tool "stat does not work"
+  case $m in 0:*|"$U":*) ;; *) fail refused "the folder $d belongs to uid \${m%%:*}, who could replace what is written there";; esac
+  case $m in *:[1357]???) ;; *:*[2367]?|*:*[2367]) fail refused "the folder $d can be written by others (mode \${m#*:})";; esac
+  [ ! -h "$t" ] || fail refused "$t is a symbolic link: it is never written through or over"
+  [ ! -e "$t" ] || [ -f "$t" ] || fail refused "$t is not a plain file: it is never written over"
+}
+`;
+
+/**
+ * `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next line of stdin into it and
+ * syncs it: dd does both on the very descriptor, and says so when the disk took less.
+ */
+export const writeFunctions = `make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
+line() { IFS= read -r c || fail io "the content did not arrive whole"; }
+fill() {
+  e=$( { printf "$c" | dd bs=65536 conv=fsync >&7; } 2>&1 ) || { exec 7>&-; drop "$1"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+  exec 7>&-
+  shape "$1" "$2"
+}
+shape() {
+  o=$(stat -c '%s %u:%g %a' -- "$1")
+  case $o in
+    "$2 $U:$U 600"|"$2 $U:$(id -g) 600") ;;
+    "$2 "*) { chown "$U:$(id -g)" "$1" && chmod 600 "$1" && sync "$1"; } || exit ${FAILED};;
+    *) drop "$1"; fail full "the disk took less than $2 bytes of $1";;
+  esac
+}
+drop() { rm -f -- "$1"; }
+place() { mv -f -- "$1" "$2" && sync "$3" || exit ${FAILED}; }
+`;
+
+/**
+ * The order of DiskHost.apply, in one script: guard, fence, then each operation, durable before the next.
+ * The mark stands before and after each file read back: unpredictable, so that no content can contain it.
+ */
+export function applyScript(operations: readonly FileOperation[], fence: Fence, ids: { mark: string; hex: (index: number) => string; guardWaitS: number }): RemoteScript {
+  const contents: Uint8Array[] = [];
+  const steps = operations.map((operation, index) => {
+    if (operation.do === 'write') contents.push(operation.bytes);
+    return operationText(operation, ids.mark, ids.hex(index));
+  });
+  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u)
+fenced() { fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; }
+guard ${quoted(folderOf(fence.lockPath))}
+fenced
+${steps.join('')}`;
+  return { text, stdin: asStdin(...contents) };
+}
+
+function operationText(operation: FileOperation, mark: string, hex: string): string {
+  const path = quoted(operation.path);
+  const folder = quoted(folderOf(operation.path));
+  switch (operation.do) {
+    case 'write': {
+      const sibling = quoted(siblingPath(operation.path, hex, operation.purpose));
+      return `safe ${folder} ${path}; line; make ${sibling}; fill ${sibling} ${operation.bytes.length}; fenced; place ${sibling} ${path} ${folder}
+printf '\\n${mark}\\n'; cat -- ${path} || exit ${FAILED}; printf '\\n${mark}\\n'
+`;
+    }
+    case 'move': {
+      const to = quoted(operation.to);
+      const toFolder = folderOf(operation.to) === folderOf(operation.path) ? '' : ` && sync ${quoted(folderOf(operation.to))}`;
+      return `if [ -e ${path} ] || [ -h ${path} ]; then
+  if [ -e ${to} ] || [ -h ${to} ]; then fail refused ${quoted(`${operation.to} exists already: nothing is moved over it`)}; fi
+  fenced; mv -f -- ${path} ${to} || exit ${FAILED}
+fi
+sync ${folder}${toFolder} || exit ${FAILED}
+`;
+    }
+    case 'remove':
+      return `[ -h ${path} ] || [ ! -d ${path} ] || fail refused ${quoted(`${operation.path} is a folder: it is not removed`)}
+fenced; rm -f -- ${path} && sync ${folder} || exit ${FAILED}
+`;
+    case 'tighten':
+      return `if [ -h ${path} ] || { [ -e ${path} ] && [ ! -f ${path} ]; }; then fail refused ${quoted(`${operation.path} is not a plain file: its mode and owner are left as they are`)}; fi
+if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$(id -g)" ] || chown "$U:$(id -g)" ${path}; } && chmod 600 ${path} && sync ${path} || exit ${FAILED}; fi
+`;
+  }
+}
+
+/** Everything at once; `lookAnswer` in remote-answer.ts reads what it prints. */
+export function lookScript(question: LookQuestion, mark: string): RemoteScript {
+  const folders = [...new Set([...question.folders, ...question.files.map(folderOf)])];
+  const text = `${prelude}M=${mark}
+printf '%s u %s %s %s\\n' $M "$(id -u)" "$(date +%s)" "$(uname -n)"
+names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi; done; f=$1; shift; [ $# -eq 0 ] || stat -c "$M n %s %Y %n" -- "$@" 2>&1 || [ $? -lt 126 ] || printf '%s x %s\\n' $M "$f"; }
+folder() {
+  [ -h "$1" ] && l=1 || l=0; [ -w "$1" ] && [ -x "$1" ] && w=1 || w=0
+  if [ -d "$1" ]; then
+    printf '%s d %s %s %s %s\\n' $M $l $w "$(stat -L -c '%u %a' -- "$1")" "$1"; df -Pk -- "$1" | tail -n 1
+    if [ -r "$1" ] && [ -x "$1" ]; then names "$1"; else printf '%s x %s\\n' $M "$1"; fi
+  fi
+}
+content() {
+  if [ -f "$1" ] && [ "$(stat -L -c %s -- "$1")" -le ${question.limitBytes} ]; then printf '%s c %s\\n' $M "$1"; head -c ${question.limitBytes + 1} -- "$1" 2>&1; printf '\\n%s e %s\\n' $M $?; fi
+}
+file() { [ ! -h "$1" ] || stat -L -c "$M t %f %s %u %g %Y %n" -- "$1" 2>&1; content "$1"; }
+printf '%s f\\n' $M
+stat -c "$M s %f %s %u %g %Y %n" -- ${[...folders, ...question.files].map(quoted).join(' ')} 2>&1
+${folders.map((folder) => `folder ${quoted(folder)}`).join('\n')}
+grep ' ro[ ,]' /proc/mounts 2>/dev/null | while read -r _ m _ o _; do case $o in ro|ro,*) printf '%s r %s\\n' $M "$m";; esac; done
+for p in ${question.files.map(quoted).join(' ')}${question.files.map((path) => ` ${quoted(folderOf(path))}/.${quoted(nameOf(path))}.*.*`).join('')}; do
+  if [ -e "$p" ] || [ -h "$p" ]; then case $p in */.*.intent|*/.*.keys|*/.*.plain) stat -c "$M s %f %s %u %g %Y %n" -- "$p" 2>&1;; esac; file "$p"; fi
+done
+printf '%s z\\n' $M
+`;
+  return { text, stdin: new Uint8Array() };
+}
+
+/** Makes the prepared sibling, says `ready`, waits for the content; end of input without it removes the sibling. */
+export function prepareScript(path: string, size: number, fence: Fence, ids: { mark: string; hex: string; guardWaitS: number }): string {
+  const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
+  const folder = quoted(folderOf(path));
+  const guardFolder = quoted(folderOf(fence.lockPath));
+  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
+fenced() { fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; }
+guard ${guardFolder}; fenced; safe ${folder} ${quoted(path)}; make "$S"
+e=$(dd if=/dev/zero bs=${size} count=1 conv=fsync 2>&1 >&7) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+exec 7>&- 8<&-
+shape "$S" ${size}
+printf 'ready\\n'
+if ! { IFS= read -r n && IFS= read -r c; }; then drop "$S"; sync ${folder}; printf 'abandoned\\n'; exit 0; fi
+truncate -s "$n" -- "$S" || fail tool "truncate is missing"
+e=$( { printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync; } 2>&1 ) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+[ "$(size "$S")" = "$n" ] || fail io "$S does not have $n bytes"
+guard ${guardFolder}; fenced; place "$S" ${quoted(path)} ${folder}
+printf '\\n${ids.mark}\\n'; cat -- ${quoted(path)} || exit ${FAILED}; printf '\\n${ids.mark}\\n'
+`;
+}
+
+/**
+ * Holds the lock for as long as somebody speaks: any line within `silenceS`, else it ends and the kernel frees the flock.
+ * `.` a heartbeat, `w LINE` new words, `q` the end. Each is answered with one line: `ok`, or `fenced`.
+ */
+export function lockScript(path: string, words: LockWords, ids: { mark: string; guardWaitS: number; silenceS: number }): string {
+  const lock = quoted(path);
+  const folder = quoted(folderOf(path));
+  const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
+  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}U=$(id -u)
+held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
+ours() { l=; IFS= read -r l <${lock}; case $l in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
+words() { e=$( { printf "$1" | dd of=${lock} bs=65536 conv=fsync; } 2>&1 ) || { printf '%s\\n' "$e" >&2; return 1; }; }
+hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
+command -v flock >/dev/null || fail tool "flock is missing"
+command -v timeout >/dev/null || fail tool "timeout is missing"
+safe ${folder} ${lock}
+( exec 9<>${lock} || exit ${FAILED}; flock -n 9 || exit 75 ); r=$?
+[ $r -ne 75 ] || held
+[ $r -eq 0 ] || exit ${FAILED}
+guard ${folder}
+exec 9<>${lock}
+flock -n 9 || held
+printf 'held\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'
+words ${text} && sync ${folder} || exit ${FAILED}
+exec 8<&-
+printf 'ok\\n'
+while l=$(hear); do
+  case $l in
+    .) printf 'ok\\n';;
+    w*) guard ${folder}; if ours; then words "\${l#w }" && printf 'ok\\n' || exit ${FAILED}; else printf 'fenced\\n'; fi; exec 8<&-;;
+    q) guard ${folder}; if ours; then words '' || exit ${FAILED}; fi; printf 'ok\\n'; exit 0;;
+  esac
+done
+exit 74
+`;
+}
+
+/** A new, empty lock file in place of the old one: who holds the old inode is fenced from then on. */
+export function breakLockScript(path: string, ids: { hex: string; guardWaitS: number }): RemoteScript {
+  const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
+  const folder = quoted(folderOf(path));
+  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u)
+guard ${folder}; safe ${folder} ${quoted(path)}; line; make ${sibling}; fill ${sibling} 0; place ${sibling} ${quoted(path)} ${folder}
+`;
+  return { text, stdin: asStdin(new Uint8Array()) };
+}
+
+/** First half of a large write: everything on stdin into a new sibling, synced; prints its size. */
+export function storeScript(path: string, fence: Fence, ids: { hex: string; guardWaitS: number }): string {
+  const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
+  const folder = quoted(folderOf(path));
+  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
+guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; exec 8<&-
+[ -e ${folder} ] || { mkdir -p -m 700 -- ${folder} && sync ${quoted(folderOf(folderOf(path)))}; } || exit ${FAILED}
+safe ${folder} ${quoted(path)}; make "$S"
+e=$(dd bs=65536 conv=fsync 2>&1 >&7) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+size "$S"
+`;
+}
+
+/** Second half: only a sibling of the whole size takes the name, for a cut connection looks like the end of the input. */
+export function storePlaceScript(path: string, bytes: number, fence: Fence, ids: { hex: string; guardWaitS: number }): RemoteScript {
+  const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
+  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${writeFunctions}S=${sibling}
+[ "$(size "$S")" = ${bytes} ] || { drop "$S"; fail io "only a part of ${bytes} bytes arrived"; }
+guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
+place "$S" ${quoted(path)} ${quoted(folderOf(path))}
+`;
+  return { text, stdin: new Uint8Array() };
+}
+
+export function dropScript(path: string, hex: string): RemoteScript {
+  return { text: `rm -f -- ${quoted(siblingPath(path, hex, 'plain'))}\n`, stdin: new Uint8Array() };
+}
+
+export function fetchScript(path: string): string {
+  return `${prelude}[ -f ${quoted(path)} ] || fail io ${quoted(`${path} is not there`)}
+cat -- ${quoted(path)} || exit ${FAILED}
+`;
+}

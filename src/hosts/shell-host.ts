@@ -1,0 +1,159 @@
+import type { Clock } from '../ports/clock.ts';
+import { type ApplyAnswer, type Fence, type FileOperation, HostError, type HostHands, type HostSight, type LockAnswer, type LockWords, type LookQuestion, type PreparedWrite } from '../ports/hosts.ts';
+import type { Shell, ShellChannel } from '../ports/shell.ts';
+import { ChannelReader } from './channel-reader.ts';
+import { same } from './durable-write.ts';
+import { errorOf, lookAnswer, readBackParts } from './remote-answer.ts';
+import { applyScript, asLine, breakLockScript, dropScript, fetchScript, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
+import { holdLock } from './shell-lock.ts';
+
+export interface ShellTimes {
+  readonly lookMs: number;
+  readonly applyMs: number;
+  readonly guardWaitS: number;
+  /** A lock whose client says nothing for this long is free. */
+  readonly silenceS: number;
+  readonly beatMs: number;
+}
+
+export const shellTimes: ShellTimes = { lookMs: 30_000, applyMs: 60_000, guardWaitS: 20, silenceS: 30, beatMs: 8000 };
+
+export interface ShellHostParts {
+  readonly name: string;
+  readonly shell: Shell;
+  readonly clock: Clock;
+  readonly local: boolean;
+  readonly times?: Partial<ShellTimes>;
+}
+
+/** A manager behind a POSIX shell: everything that DiskHost does, one script each. */
+export class ShellHost implements HostHands {
+  readonly name: string;
+  readonly local: boolean;
+  readonly #shell: Shell;
+  readonly #clock: Clock;
+  readonly #times: ShellTimes;
+
+  constructor({ name, shell, clock, local, times }: ShellHostParts) {
+    this.name = name;
+    this.local = local;
+    this.#shell = shell;
+    this.#clock = clock;
+    this.#times = { ...shellTimes, ...times };
+  }
+
+  #ids() { return { mark: this.#clock.random(16), hex: this.#clock.random(8), guardWaitS: this.#times.guardWaitS }; }
+
+  async look(question: LookQuestion): Promise<HostSight> {
+    const { mark } = this.#ids();
+    const { text, stdin } = lookScript(question, mark);
+    return lookAnswer(this.name, question, mark, await this.#shell.exec(text, stdin, { timeoutMs: this.#times.lookMs }));
+  }
+
+  async apply(operations: readonly FileOperation[], fence: Fence): Promise<ApplyAnswer> {
+    const { mark, guardWaitS } = this.#ids();
+    const stdout = await this.#run(applyScript(operations, fence, { mark, guardWaitS, hex: () => this.#clock.random(8) }));
+    const writes = operations.filter((operation) => operation.do === 'write');
+    const parts = readBackParts(stdout, mark);
+    const readBack = new Map<string, Uint8Array>();
+    writes.forEach(({ path, bytes }, index) => {
+      const part = parts[index];
+      if (part === undefined || !same(part, bytes)) throw differs(this.name, path);
+      readBack.set(path, part);
+    });
+    return { readBack };
+  }
+
+  async #run(script: RemoteScript): Promise<Uint8Array> {
+    const result = await this.#shell.exec(script.text, script.stdin, { timeoutMs: this.#times.applyMs });
+    if (result.code !== 0) throw errorOf(this.name, result);
+    return result.stdout;
+  }
+
+  async prepare(path: string, size: number, fence: Fence): Promise<PreparedWrite> {
+    const ids = this.#ids();
+    const channel = await this.#shell.open(prepareScript(path, size, fence, ids));
+    const reader = new ChannelReader(channel.stdout);
+    if (await this.#within(channel, reader.line()) !== 'ready') return this.#failed(channel);
+    return {
+      path,
+      commit: async (bytes) => {
+        await channel.write(new TextEncoder().encode(`${bytes.length}\n${asLine(bytes)}\n`));
+        channel.end();
+        const fenceMark = `\n${ids.mark}\n`;
+        const found = await this.#within(channel, reader.until(fenceMark).then((start) => (start === undefined ? undefined : reader.until(fenceMark))));
+        if (found === undefined) return this.#failed(channel);
+        if (!same(found, bytes)) throw differs(this.name, path);
+        return found;
+      },
+      abandon: async () => {
+        channel.end();
+        await this.#within(channel, channel.exit);
+      },
+    };
+  }
+
+  async #failed(channel: ShellChannel): Promise<never> {
+    channel.end();
+    throw errorOf(this.name, await this.#within(channel, channel.exit));
+  }
+
+  /** A host that hangs is cut off: what it did is then unknown. */
+  #within<T>(channel: ShellChannel, work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        channel.kill();
+        reject(new HostError(this.name, 'unreachable', `no answer within ${this.#times.applyMs / 1000} s`));
+      }, this.#times.applyMs);
+      work.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  async store(path: string, chunks: AsyncIterable<Uint8Array>, fence: Fence): Promise<{ bytes: number }> {
+    const ids = this.#ids();
+    const channel = await this.#shell.open(storeScript(path, fence, ids));
+    let bytes = 0;
+    try {
+      for await (const chunk of chunks) {
+        await this.#within(channel, channel.write(chunk));
+        bytes += chunk.length;
+      }
+    } catch (error) {
+      channel.kill();
+      // A channel that closed under our hands says best itself why.
+      const ended = await Promise.race([channel.exit, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), 1000); })]);
+      await this.#run(dropScript(path, ids.hex)).catch(() => undefined);
+      throw ended !== undefined && ended.code > 0 ? errorOf(this.name, ended) : error;
+    }
+    channel.end();
+    const size = await this.#within(channel, new ChannelReader(channel.stdout).line());
+    const { code, stderr } = await channel.exit;
+    if (code !== 0) throw errorOf(this.name, { code, stderr });
+    if (Number(size) !== bytes) {
+      await this.#run(dropScript(path, ids.hex)).catch(() => undefined);
+      throw new HostError(this.name, 'io', `${path}: ${size ?? 'nothing'} of ${bytes} bytes arrived`);
+    }
+    await this.#run(storePlaceScript(path, bytes, fence, ids));
+    return { bytes };
+  }
+
+  async *fetch(path: string): AsyncIterable<Uint8Array> {
+    const channel = await this.#shell.open(fetchScript(path));
+    channel.end();
+    yield* channel.stdout;
+    const { code, stderr } = await channel.exit;
+    if (code !== 0) throw errorOf(this.name, { code, stderr });
+  }
+
+  lock(path: string, words: LockWords): Promise<LockAnswer> {
+    return holdLock(this.name, this.#shell, path, words, { mark: this.#clock.random(16), ...this.#times });
+  }
+
+  async breakLock(path: string): Promise<void> { await this.#run(breakLockScript(path, this.#ids())); }
+
+  close(): Promise<void> { return this.#shell.close(); }
+}
+
+function differs(host: string, path: string): HostError {
+  return new HostError(host, 'io', `${path} reads back different from what was written`, 'look for disk errors: dmesg');
+}
