@@ -34,6 +34,12 @@ export function expandHosts(pattern: string): NamedHosts {
   return { names: [...ranges(address, 0)], port: port === 0 ? undefined : port };
 }
 
+/** One host without ranges, as in `-i host1,host2:22`. */
+export function parseAddress(text: string): { readonly host: string; readonly port: number | undefined } {
+  const { address, port } = splitPort(text);
+  return address.includes('[') ? { host: text, port: undefined } : { host: address, port: port === 0 ? undefined : port };
+}
+
 /** Ansible takes a text whose address it does not recognise as a name, port and all. */
 function splitPort(pattern: string): { address: string; port: number | undefined } {
   const found = bracketedPort.exec(pattern) ?? plainPort.exec(pattern);

@@ -3,15 +3,14 @@ import { extraVariables } from './extra-vars.ts';
 import { groupsOf, Topology } from './groups.ts';
 import type { Group, Host } from './groups.ts';
 import { SourceFiles } from './read-file.ts';
-import { refuse } from './value.ts';
 import type { Variable, Variables } from './value.ts';
 import { VarsFiles } from './vars-files.ts';
 import { VaultTexts } from './vault-text.ts';
 import type { AskPassword } from './vault-text.ts';
-import { addYamlSource } from './yaml-source.ts';
+import { addSource, sourceFolder } from './sources.ts';
 
 export interface LoadOptions {
-  /** Inventory files, in order; relative to `cwd`. */
+  /** Inventory files, folders of them, or `host1,host2,`, in order; relative to `cwd`. */
   readonly sources: readonly string[];
   /** Absolute. */
   readonly cwd: string;
@@ -22,7 +21,7 @@ export interface LoadOptions {
 }
 
 export interface Inventory {
-  /** Absolute paths of the sources. */
+  /** Absolute paths of the sources; a list of hosts as it was given. */
   readonly sources: readonly string[];
   readonly cwd: string;
   readonly topology: Topology;
@@ -47,7 +46,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
   const warn = (text: string) => { if (!warnings.includes(text)) warnings.push(text); };
   const sourceFiles = new SourceFiles(files, vault, warn);
   const absolute = (path: string) => normalPath(path.startsWith('/') ? path : `${options.cwd}/${path}`);
-  const sources = options.sources.map(absolute);
+  const sources = options.sources.map((source) => source.includes(',') && files.kind(absolute(source)) === 'absent' ? source : absolute(source));
   const topology = new Topology();
   for (const source of sources) addSource(topology, sourceFiles, source);
   topology.settle();
@@ -55,7 +54,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
     if (topology.hosts.has(name)) warn(`${topology.hosts.get(name)!.place.file}: ${name} is a group and a host; Ansible gives the host's inline variables to the group`);
   }
   const extra = extraVariables(options.extraVars, sourceFiles, absolute);
-  const beside = sources.map((source) => source.slice(0, Math.max(1, source.lastIndexOf('/'))));
+  const beside = sources.map((source) => sourceFolder(files, source)).filter((folder) => folder !== undefined);
   const layers = new Layers(topology, new VarsFiles(sourceFiles, warn), beside, normalPath(options.cwd), extra);
   // Broken vars files are found now, not when some host is first asked for.
   for (const host of topology.hosts.values()) layers.variablesOf(host);
@@ -107,25 +106,6 @@ class Layers {
     for (const folder of [...this.#beside, this.#cwd]) for (const entity of entities) lay(this.#vars.variables(folder, kind, entity.name));
   }
 }
-
-function addSource(topology: Topology, files: SourceFiles, source: string): void {
-  const kind = files.files.kind(source);
-  if (kind === 'folder') refuse({ file: source }, 'a folder as an inventory is not read yet', 'Name its files, each with -i.');
-  const ending = /\.[^./]*$/.exec(source)?.[0] ?? '';
-  if (ending === '.ini') refuse({ file: source }, 'an INI inventory is not read yet', wayOut(source));
-  if (!['', '.yaml', '.yml', '.json'].includes(ending)) refuse({ file: source }, `an inventory ends in .yaml, .yml or .json, not ${ending}`, wayOut(source));
-  if (kind === 'file' && files.files.executable(source)) refuseProgram(files, source);
-  addYamlSource(topology, files.value(source), source);
-}
-
-/** An executable YAML file is still YAML; one that begins as a program is one. */
-function refuseProgram(files: SourceFiles, source: string): void {
-  const start = files.bytes(source).subarray(0, 4);
-  const program = (start[0] === 0x23 && start[1] === 0x21) || (start[0] === 0x7F && start[1] === 0x45);
-  if (program) refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source));
-}
-
-function wayOut(source: string): string { return `ansible-inventory -i ${source} --list --yaml --export > hosts.yaml`; }
 
 /** Without `.`, `..` and double slashes; links stay as they are, for variables are sought beside the link. */
 function normalPath(path: string): string {

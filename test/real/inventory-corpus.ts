@@ -110,6 +110,16 @@ all:
   { name: 'empty files of variables', files: { 'hosts.yaml': tree, 'group_vars/all.yml': '', 'group_vars/managers.yml': '# nothing\n', 'host_vars/n1.yml': '---\n', 'host_vars/n2.yml': '[]\n' } },
   { name: 'through a link variables are sought beside the link', files: { 'real/hosts.yaml': tree, 'real/group_vars/all.yml': 'real: 1\n', 'here/group_vars/all.yml': 'here: 1\n' }, links: { 'here/hosts.yaml': '../real/hosts.yaml' }, sources: ['here/hosts.yaml'], cwd: 'real/group_vars' },
   { name: 'two sources', files: { 'a/hosts.yaml': tree, 'b/more.yml': 'managers: {vars: {who: second}, hosts: {n9: }}\n', 'a/group_vars/all.yml': 'f: a\ng: a\n', 'b/group_vars/all.yml': 'f: b\n' }, sources: ['a/hosts.yaml', 'b/more.yml'] },
+  {
+    name: 'a folder of inventories', sources: ['inv'], cwd: 'inv/sub',
+    files: {
+      'inv/b.yaml': tree, 'inv/A.yml': 'managers: {vars: {who: first, m: 7}}\n', 'inv/notes.md': 'x: [', 'inv/old.yaml~': 'x: [', 'inv/.hidden.yaml': 'x: [', 'inv/x.cfg': 'x', 'inv/sub/c.json': '{"workers": {"hosts": {"n6": {"x": 1}}}}',
+      'inv/group_vars/all.yml': 'f: folder\n', 'inv/host_vars/n6.yml': 'g: 1\n', 'inv/sub/group_vars/workers.yml': 'cwd: 1\n', 'group_vars/all.yml': 'above: 1\n',
+    },
+  },
+  { name: 'variables below a subfolder of a folder do not count', sources: ['inv'], files: { 'inv/sub/hosts.yaml': tree, 'inv/sub/group_vars/all.yml': 'no: 1\n' } },
+  { name: 'a list of hosts', sources: ['n1,n2:2222, 10.0.0.1 ,'], cwd: 'w', files: { 'w/host_vars/n1.yml': 'x: 1\n' } },
+  { name: 'a list of hosts beside a file', sources: ['hosts.yaml', 'n1,n7:22'], files: { 'hosts.yaml': tree } },
   { name: 'a wholly encrypted file of variables', files: { 'hosts.yaml': tree, 'group_vars/all.yml': 'secret_word: opened\nn: 0644\n' }, encrypted: ['group_vars/all.yml'] },
   { name: 'a wholly encrypted inventory', files: { 'hosts.yaml': tree }, encrypted: ['hosts.yaml'] },
   one('-e as words is text', tree, { extra: ['a=5 who="two words" c=yes', "d='x y' e=a=b lone"] }),

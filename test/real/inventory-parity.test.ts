@@ -31,7 +31,7 @@ function build(root: string, each: InventoryCase): void {
   if (each.encrypted !== undefined) writeFileSync(join(root, '.password'), `${password}\n`);
 }
 
-const sourcesOf = (root: string, each: InventoryCase) => (each.sources ?? ['hosts.yaml']).map((path) => join(root, path));
+const sourcesOf = (root: string, each: InventoryCase) => (each.sources ?? ['hosts.yaml']).map((path) => path.includes(',') ? path : join(root, path));
 const cwdOf = (root: string, each: InventoryCase) => join(root, each.cwd ?? '.');
 
 function question(root: string, each: InventoryCase, ask: readonly string[]): { cwd: string; args: string[] } {

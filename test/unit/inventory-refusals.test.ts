@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import { Vault } from 'ansible-vault';
 import { Secret } from '../../src/model/secret.ts';
 import { listJson } from '../../src/inventory/list.ts';
-import { load, refusal } from './inventory-world.ts';
+import { loadInventory } from '../../src/inventory/load.ts';
+import { filesOf, load, refusal } from './inventory-world.ts';
 
 /** name, text, line expected (0: none), words that the message must hold. */
 const broken: readonly (readonly [string, string, number, RegExp])[] = [
@@ -83,13 +84,26 @@ describe('an inventory that Ansible would half understand is refused', () => {
 
   it('a missing file, a folder, a huge file and bytes that are not UTF-8 each say so', async () => {
     assert.match((await refusal(load('', { sources: ['/nowhere.yaml'] }))).what, /^\/nowhere\.yaml: no such file/);
-    assert.match((await refusal(load('', { sources: ['/w'] }))).what, /folder/);
+    assert.match((await refusal(load('', { sources: ['/w'] }))).what, /^\/w\/hosts\.yaml: the inventory is empty/);
+    assert.match((await refusal(load('', { files: { '/e/a.md': '' }, sources: ['/e'] }))).what, /^\/e: the folder holds no inventory/);
+    assert.match((await refusal(load('', { sources: [' ,'] }))).what, /names no host/);
     assert.match((await refusal(load('x'.repeat(11 * 1024 * 1024)))).what, /larger than 10 MiB/);
     assert.match((await refusal(load('', { files: { '/w/b.yaml': Uint8Array.of(0xff, 0xfe, 0x61) }, sources: ['b.yaml'] }))).what, /not UTF-8/);
   });
 
   it('INI and programs come with the way out', async () => {
     assert.match((await refusal(load('', { files: { '/w/hosts.ini': '[a]\nn1\n' }, sources: ['hosts.ini'] }))).next, /ansible-inventory -i \/w\/hosts\.ini --list --yaml --export > hosts\.yaml/);
+  });
+
+  it('one broken file of a folder refuses them all', async () => {
+    const files = { '/f/a.yaml': 'all: {hosts: {n1: }}\n', '/f/b.yaml': 'all: {hosts: [n2]}\n' };
+    assert.match((await refusal(load('', { files, sources: ['/f'] }))).what, /^\/f\/b\.yaml:1: /);
+  });
+
+  it('a program is refused, an executable YAML file is not', async () => {
+    const run = (text: string) => loadInventory(filesOf({ '/w/hosts.yaml': text }, ['/w/hosts.yaml']), { sources: ['hosts.yaml'], cwd: '/w', extraVars: [] });
+    assert.match((await refusal(run('#!/bin/sh\necho {}\n'))).what, /is a program/);
+    assert.equal((await run('all: {hosts: {n1: }}\n')).topology.hosts.size, 1);
   });
 
   it('broken variables are found while loading: file, line', async () => {
