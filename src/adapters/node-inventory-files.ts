@@ -9,16 +9,17 @@ export const nodeInventoryFiles: InventoryFiles = {
     return found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'other';
   },
 
-  /** A pipe (`-e @<(…)`) has no size to trust, so the bytes that come are counted. */
+  /** A pipe (`-e @<(…)`) has no size to trust, so the bytes that come are counted; one that nobody fills must not hang us. */
   read(path, limitBytes) {
-    const descriptor = openSync(path, constants.O_RDONLY);
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if (fstatSync(descriptor).size > limitBytes) throw tooLarge(path, limitBytes);
+      const found = fstatSync(descriptor);
+      if (found.isFile() && found.size > limitBytes) throw tooLarge(path, limitBytes);
       const chunks: Uint8Array[] = [];
       let size = 0;
       for (;;) {
         const chunk = new Uint8Array(64 * 1024);
-        const count = readSync(descriptor, chunk, 0, chunk.length, null);
+        const count = readPatiently(descriptor, chunk);
         if (count === 0) return Buffer.concat(chunks);
         size += count;
         if (size > limitBytes) throw tooLarge(path, limitBytes);
@@ -40,6 +41,21 @@ export const nodeInventoryFiles: InventoryFiles = {
     }
   },
 };
+
+const pipeWaitMs = 10_000;
+const napMs = 20;
+
+/** Waits for a slow pipe, within bounds. */
+function readPatiently(descriptor: number, chunk: Uint8Array): number {
+  for (let waitedMs = 0; ; waitedMs += napMs) {
+    try {
+      return readSync(descriptor, chunk, 0, chunk.length, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || waitedMs >= pipeWaitMs) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, napMs);
+    }
+  }
+}
 
 function tooLarge(path: string, limitBytes: number): Error {
   return Object.assign(new Error(`${path} is larger than ${limitBytes} bytes`), { code: 'EFBIG' });
