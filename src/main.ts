@@ -1,11 +1,13 @@
-import process from 'node:process';
-
 declare const VAULTCTL_VERSION: string | undefined;
 
 /** The only place that exits. Whatever was thrown becomes a page for the operator and the exit code of its class. */
 export async function main(argv: readonly string[]): Promise<void> {
   const version = typeof VAULTCTL_VERSION === 'string' ? VAULTCTL_VERSION : 'development';
-  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) { process.stdout.write(`${version}\n`); return; }
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+    // The stream behind process.stdout costs a tenth of a bare start; this answer needs none.
+    process.getBuiltinModule('node:fs').writeSync(1, `${version}\n`);
+    return;
+  }
   try {
     const [{ machine }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
     process.exitCode = await runCommand(machine, argv, version);

@@ -28,7 +28,7 @@ type Marks = ReadonlyMap<Paper, string>;
 
 /** Equal files show equal marks, and a mark opens nothing: slow hashes under a salt of this cluster. */
 async function fingerprints(seen: Survey): Promise<Marks> {
-  const salt = seen.nodes.flatMap((sight) => (sight.reached && sight.status.clusterId !== undefined ? [sight.status.clusterId] : []))[0] ?? 'vaultctl';
+  const salt = reached(seen).flatMap(({ about }) => (about === undefined ? [] : [about.clusterId]))[0] ?? 'vaultctl';
   const marks = new Map<Paper, string>();
   const known = new Map<string, string>();
   for (const { papers } of reached(seen)) {

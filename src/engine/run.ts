@@ -52,7 +52,7 @@ async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover
     const out = await patiently(hands, step.kind !== 'once', async () => {
       const sight = await step.look(hands, record as never);
       if (sight.is === 'stuck') throw sight.halt;
-      already = sight.is === 'done';
+      already = sight.is === 'done' && step.kind !== 'check';
       return sight.is === 'done' ? sight.out : step.act(hands, record as never);
     });
     mark(already ? 'already' : 'done');
