@@ -1,168 +1,207 @@
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import https from 'node:https';
 import process from 'node:process';
-import { redact, Secret } from '../model/secret.ts';
+import { Secret } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
+import { redirected, strangeAnswer, wireFailure } from './wire-failure.ts';
 
-const MAX_ANSWER_BYTES = 8 << 20;
-const MAX_SNAPSHOT_IDLE_MS = 60_000;
-/** The server cannot have seen a request whose connection never came about. */
-const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN', 'EADDRNOTAVAIL']);
+/** No answer of Vault to us is larger; a snapshot is streamed. */
+const ANSWER_LIMIT_BYTES = 8 << 20;
+const CONNECT_WITHIN_MS = 10_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** A stream that brings nothing for this long is cut; its whole length has no bound. */
+const STALLED_AFTER_MS = 60_000;
+/** So that a patient call notices a peer that is gone without a word. */
+const KEEP_ALIVE_MS = 15_000;
 
 export interface HttpWireOptions {
-  /** PEM; undefined: the system's. */
-  readonly ca: string | undefined;
-  readonly serverName: string | undefined;
-  /** Sent with authenticated calls only. */
-  readonly namespace: string | undefined;
+  /** PEM text; without it the machine's own authorities count. */
+  readonly ca?: string | undefined;
+  /** The name that the certificates are for, where it is not the address's. */
+  readonly serverName?: string | undefined;
+  readonly namespace?: string | undefined;
 }
 
-/** Vault over HTTP(S): one keep-alive connection pool a node, no redirects, no retries, bounded answers. */
+interface Node {
+  readonly agent: Agent;
+  readonly base: RequestOptions;
+  readonly prefix: string;
+  readonly open: (options: RequestOptions) => ClientRequest;
+}
+
+/** The wire on Node's own client: one warm connection a node, strict TLS, no redirects, no retries. */
 export class HttpWire implements VaultWire {
   readonly #options: HttpWireOptions;
-  readonly #agents = new Map<string, HttpsAgent>();
+  readonly #nodes = new Map<string, Node>();
 
-  constructor(options: HttpWireOptions) { this.#options = options; }
+  constructor(options: HttpWireOptions = {}) { this.#options = options; }
 
-  request(address: string, request: WireRequest): Promise<WireAnswer> {
-    return new Promise((resolve, reject) => {
-      const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(revealed(request.body)));
-      const sent = this.#open(address, request, body?.byteLength, (answer) => {
-        collect(address, answer, MAX_ANSWER_BYTES).then((bytes) => resolve(parsed(address, answer, bytes)), reject).catch(reject);
-      }, reject);
-      sent.end(body);
-    });
+  async request(address: string, request: WireRequest): Promise<WireAnswer> {
+    const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body, revealing));
+    const call = this.#call(address, request, body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length });
+    call.request.end(body);
+    return call.answer(request.patient === true ? undefined : request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   }
 
   async *download(address: string, request: WireRequest): AsyncIterable<Uint8Array> {
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => { this.#open(address, request, undefined, resolve, reject).end(); });
-    if (answer.statusCode !== 200) {
-      const { body } = parsed(address, answer, await collect(address, answer, MAX_ANSWER_BYTES));
-      throw new WireError(address, 'config', `GET ${request.path}: ${answer.statusCode} ${redact(JSON.stringify(body) ?? '')}`);
+    const call = this.#call(address, request, {});
+    call.request.end();
+    const response = await call.response;
+    if (response.statusCode !== 200) {
+      const { status, body } = await call.answer(DEFAULT_TIMEOUT_MS);
+      throw new WireError(address, 'config', `${address}: ${request.path} answered ${status}${wordsOf(body)}`);
     }
-    let ended = false;
-    answer.on('end', () => { ended = true; });
-    answer.setTimeout(MAX_SNAPSHOT_IDLE_MS, () => answer.destroy(new Error('no data for 60 s')));
+    response.setTimeout(STALLED_AFTER_MS, () => response.destroy(new Error(`nothing came for ${STALLED_AFTER_MS / 1000} s`)));
     try {
-      for await (const chunk of answer) yield chunk as Uint8Array;
+      for await (const chunk of response) yield chunk as Uint8Array;
+      if (!response.complete) throw new Error('the stream was cut');
     } catch (error) {
-      throw new WireError(address, 'unknown', `GET ${request.path} was cut off: ${describe(error)}`, { cause: error });
+      throw wireFailure(address, error, true);
+    } finally {
+      response.destroy();
     }
-    if (!ended || !answer.complete) throw new WireError(address, 'unknown', `GET ${request.path} was cut off`);
   }
 
-  async upload(address: string, request: WireRequest, chunks: AsyncIterable<Uint8Array>): Promise<WireAnswer> {
-    const { promise, resolve, reject } = Promise.withResolvers<WireAnswer>();
-    const sent = this.#open(address, request, undefined, (answer) => {
-      collect(address, answer, MAX_ANSWER_BYTES).then((bytes) => resolve(parsed(address, answer, bytes)), reject).catch(reject);
-    }, reject);
+  async upload(address: string, request: WireRequest, body: AsyncIterable<Uint8Array>): Promise<WireAnswer> {
+    const call = this.#call(address, request, { 'content-type': 'application/octet-stream' });
+    const answer = call.answer(undefined);
+    // A server that says no in the middle answers before it has read everything.
+    const outcome = answer.then(() => 'answered' as const, () => 'answered' as const);
     try {
-      for await (const chunk of chunks) if (!sent.write(chunk)) await Promise.race([new Promise((drained) => { sent.once('drain', drained); }), promise]);
-      sent.end();
+      for await (const chunk of body) {
+        if (call.request.write(chunk)) continue;
+        const drained = new Promise<'drained'>((resolve) => call.request.once('drain', () => resolve('drained')));
+        if (await Promise.race([drained, outcome]) === 'answered') break;
+      }
+      call.request.end();
     } catch (error) {
-      sent.destroy();
-      promise.catch(() => undefined);
+      // The source failed: what has arrived must not look like a whole file.
+      call.request.destroy(error instanceof Error ? error : new Error(String(error)));
+      await outcome;
       throw error;
     }
-    return promise;
+    return answer;
   }
 
   close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    for (const { agent } of this.#nodes.values()) agent.destroy();
+    this.#nodes.clear();
   }
 
-  #open(address: string, request: WireRequest, length: number | undefined, answered: (answer: IncomingMessage) => void, failed: (error: WireError) => void): ClientRequest {
-    const url = new URL(`${address}/v1/${request.path}`);
-    const secure = url.protocol === 'https:';
-    const headers: Record<string, string> = { 'X-Vault-Request': 'true' };
-    if (length !== undefined) { headers['Content-Type'] = 'application/json'; headers['Content-Length'] = String(length); }
-    if (request.token !== undefined) {
-      headers['X-Vault-Token'] = request.token.reveal();
-      if (this.#options.namespace !== undefined) headers['X-Vault-Namespace'] = this.#options.namespace;
+  #call(address: string, request: WireRequest, extra: Record<string, string | number>): Call {
+    try {
+      const node = this.#node(address);
+      const headers: Record<string, string | number> = { 'x-vault-request': 'true', accept: 'application/json', ...extra };
+      if (request.token !== undefined) headers['x-vault-token'] = request.token.reveal();
+      // Everything about seals, rekeys and snapshots lives in the root namespace, whatever the inventory's is.
+      if (request.token !== undefined && this.#options.namespace !== undefined && !request.path.startsWith('sys/')) headers['x-vault-namespace'] = this.#options.namespace;
+      return new Call(address, node.open({ ...node.base, agent: node.agent, method: request.method, path: `${node.prefix}/v1/${request.path}`, headers }));
+    } catch (error) {
+      throw wireFailure(address, error, false);
     }
-    const options: RequestOptions & { ca?: string; servername?: string } = {
-      method: request.method, headers, agent: this.#agentFor(address, secure), ...(request.patient === true ? {} : { timeout: request.timeoutMs ?? 15_000 }),
-      ...(secure && this.#options.ca !== undefined ? { ca: this.#options.ca } : {}), ...(secure && this.#options.serverName !== undefined ? { servername: this.#options.serverName } : {}),
-    };
-    let connected = false;
-    const sent = secure ? httpsRequest(url, options, answered) : httpModule().request(url, options, answered);
-    sent.setNoDelay(true);
-    sent.on('socket', (socket) => {
-      if (!socket.connecting) connected = true;
-      else socket.once(secure ? 'secureConnect' : 'connect', () => { connected = true; });
+  }
+
+  #node(address: string): Node {
+    const known = this.#nodes.get(address);
+    if (known !== undefined) return known;
+    let url: URL;
+    try {
+      url = new URL(address);
+    } catch {
+      throw new WireError(address, 'config', `${address} is not a URL: write https://HOST:8200 in vault_addresses`);
+    }
+    const { ca, serverName } = this.#options;
+    const agentOptions = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxFreeSockets: 2, scheduling: 'lifo' as const };
+    const base: RequestOptions = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port };
+    const prefix = url.pathname.replace(/\/+$/, '');
+    let node: Node;
+    if (url.protocol === 'https:') {
+      // Said explicitly: an environment that turns verification off must not turn it off here.
+      const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { servername: serverName }) };
+      node = { agent: new https.Agent({ ...agentOptions, ...tls }), base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
+    } else if (url.protocol === 'http:') {
+      // `import 'node:http'` would load all of undici for its `WebSocket`: 40 ms that nobody here needs.
+      const http = process.getBuiltinModule('node:http');
+      node = { agent: new http.Agent(agentOptions), base, prefix, open: (options) => http.request(options) };
+    } else {
+      throw new WireError(address, 'config', `${address}: neither http:// nor https://`);
+    }
+    this.#nodes.set(address, node);
+    return node;
+  }
+}
+
+/** One request on its way. `sent` turns true once a connection stands: from then on the server may have acted. */
+class Call {
+  readonly request: ClientRequest;
+  readonly response: Promise<IncomingMessage>;
+  readonly #address: string;
+  #sent = false;
+
+  constructor(address: string, request: ClientRequest) {
+    this.#address = address;
+    this.request = request;
+    const connecting = setTimeout(() => request.destroy(Object.assign(new Error('connect'), { code: 'ETIMEDOUT' })), CONNECT_WITHIN_MS);
+    const connected = () => { clearTimeout(connecting); this.#sent = true; };
+    request.setNoDelay(true);
+    request.setSocketKeepAlive(true, KEEP_ALIVE_MS);
+    request.once('socket', (socket) => {
+      if (!socket.connecting && request.reusedSocket) connected();
+      else socket.once(socket instanceof Object && 'encrypted' in socket ? 'secureConnect' : 'connect', connected);
     });
-    sent.on('timeout', () => sent.destroy(Object.assign(new Error(`no answer within ${(request.timeoutMs ?? 15_000) / 1000} s`), { code: 'ETIMEDOUT' })));
-    sent.on('error', (error) => failed(wireError(address, error, connected)));
-    return sent;
+    this.response = new Promise((resolve, reject) => {
+      request.once('response', resolve);
+      request.on('error', (error) => { clearTimeout(connecting); reject(wireFailure(address, error, this.#sent)); });
+    });
+    this.response.catch(() => undefined);
   }
 
-  #agentFor(address: string, secure: boolean): HttpsAgent {
-    let agent = this.#agents.get(address);
-    if (agent === undefined) {
-      agent = secure ? new HttpsAgent({ keepAlive: true, maxSockets: 4 }) : new (httpModule().Agent)({ keepAlive: true, maxSockets: 4 }) as HttpsAgent;
-      this.#agents.set(address, agent);
+  async answer(timeoutMs: number | undefined): Promise<WireAnswer> {
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+      this.request.destroy(new WireError(this.#address, this.#sent ? 'unknown' : 'before', `${this.#address}: no answer within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+    try {
+      const response = await this.response;
+      const text = await this.#text(response);
+      return parsed(this.#address, response, text);
+    } catch (error) {
+      throw wireFailure(this.#address, error, this.#sent);
+    } finally {
+      clearTimeout(timer);
     }
-    return agent;
   }
-}
 
-/** `import 'node:http'` loads undici as well and costs 40 ms at every start (node#59686). */
-function httpModule(): typeof import('node:http') { return process.getBuiltinModule('node:http'); }
-
-/** Secrets become text here, on their way onto the wire, and nowhere before. */
-function revealed(value: unknown): unknown {
-  if (value instanceof Secret) return value.reveal();
-  if (Array.isArray(value)) return value.map(revealed);
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
-  return value;
-}
-
-async function collect(address: string, answer: IncomingMessage, limit: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of answer) {
-      size += (chunk as Buffer).byteLength;
-      if (size > limit) throw new WireError(address, 'config', `${address} answered more than ${limit >> 20} MiB: is it a Vault server?`);
-      chunks.push(chunk as Buffer);
+  async #text(response: IncomingMessage): Promise<string> {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of response) {
+      chunks.push(chunk as Uint8Array);
+      size += (chunk as Uint8Array).length;
+      if (size > ANSWER_LIMIT_BYTES) throw new WireError(this.#address, 'config', `${this.#address}: the answer is larger than ${ANSWER_LIMIT_BYTES >> 20} MiB: is this address a Vault server?`);
     }
-  } catch (error) {
-    throw error instanceof WireError ? error : new WireError(address, 'unknown', `the answer of ${address} was cut off: ${describe(error)}`, { cause: error });
+    if (!response.complete) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' });
+    return Buffer.concat(chunks).toString('utf8');
   }
-  return Buffer.concat(chunks);
 }
 
-function parsed(address: string, answer: IncomingMessage, bytes: Buffer): WireAnswer {
-  const status = answer.statusCode ?? 0;
-  if (status >= 300 && status < 400) {
-    throw new WireError(address, 'config', `${address} redirects to ${redact(String(answer.headers.location))}: another host is not followed, for it would be sent keys. Name each node by its own address in vault_addresses`);
-  }
-  if (bytes.byteLength === 0) return { status, body: undefined };
+function parsed(address: string, response: IncomingMessage, text: string): WireAnswer {
+  const status = response.statusCode ?? 0;
+  if (status >= 300 && status < 400) throw redirected(address, status, response.headers.location);
+  if (text.trim() === '') return { status, body: undefined };
   try {
-    return { status, body: JSON.parse(bytes.toString('utf8')) as unknown };
+    return { status, body: JSON.parse(text) as unknown };
   } catch {
-    const start = redact(bytes.subarray(0, 60).toString('latin1').replaceAll(/[^\x20-\x7e]+/g, ' '));
-    throw new WireError(address, 'config', `${address} answered ${status} with ${answer.headers['content-type'] ?? 'no content type'} instead of JSON ("${start}"): is this address a Vault server, or a proxy before it?`);
+    throw strangeAnswer(address, status, response.headers['content-type'], text);
   }
 }
 
-const describe = (error: unknown) => redact(error instanceof Error ? error.message : String(error));
+function wordsOf(body: unknown): string {
+  const errors = (body as { errors?: unknown } | undefined)?.errors;
+  return Array.isArray(errors) && errors.length > 0 ? `: ${errors.join('; ')}` : '';
+}
 
-const TLS_HINTS: readonly [RegExp, string][] = [
-  [/SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|DEPTH_ZERO/, 'its certificate is not signed by a known CA; give the CA with vault_cacert'],
-  [/ERR_TLS_CERT_ALTNAME_INVALID/, 'its certificate is for another name; give the name it is for with vault_tls_server_name'],
-  [/CERT_HAS_EXPIRED/, 'its certificate has expired'],
-  [/CERT_NOT_YET_VALID/, 'its certificate is not valid yet; is a clock wrong?'],
-  [/ERR_SSL_WRONG_VERSION_NUMBER|EPROTO|ERR_SSL_PACKET_LENGTH_TOO_LONG/, 'it does not speak TLS here; is the address http:// rather than https://?'],
-  [/HPE_INVALID|ERR_HTTP_/, 'it does not speak HTTP here; is the address https:// rather than http://?'],
-];
-
-function wireError(address: string, error: Error & { code?: string }, connected: boolean): WireError {
-  if (error instanceof WireError) return error;
-  const code = error.code ?? '';
-  const hint = TLS_HINTS.find(([pattern]) => pattern.test(code))?.[1];
-  if (hint !== undefined) return new WireError(address, 'config', `${address}: ${hint} (${code})`, { cause: error });
-  const reached = NEVER_SENT.has(code) || !connected ? 'before' : 'unknown';
-  return new WireError(address, reached, `${address}: ${describe(error)}`, { cause: error });
+/** JSON.stringify has already asked the Secret, which says [redacted]; what it stands in for is still in its holder. */
+function revealing(this: unknown, key: string, value: unknown): unknown {
+  const held = (this as Record<string, unknown>)[key];
+  return held instanceof Secret ? held.reveal() : value;
 }
