@@ -153,7 +153,6 @@ class Construction {
     const parts = Array.isArray(value) ? (value as readonly Value[]).toReversed() : [value];
     return parts.flatMap((part) => {
       if (!(part instanceof Mapping)) this.#refuse(node ?? parent, '<< merges a mapping or a list of mappings, nothing else');
-      this.#unfold(parent, this.#sizeOf(part));
       return [...part.entries].map(([key, entry]) => ({ key, ...entry }));
     });
   }

@@ -53,6 +53,12 @@ describe('settings from an inventory', () => {
     assert.doesNotMatch(inspect(managers, { depth: 9 }), /pw-pw/);
   });
 
+  it('of two names for one setting Ansible takes the later of its own list, whatever the layer', async () => {
+    const { managers } = await settings(three('', 'ansible_ssh_host: from-group\nansible_user: u1\nansible_ssh_user: u2\nansible_port: 1\nansible_ssh_port: ""').replace('{ansible_host: 10.0.0.2}', '{ansible_host: 10.0.0.2, ansible_ssh_host: ~}')
+      .replace('{ansible_host: 10.0.0.1}', '{ansible_host: 10.0.0.1, ansible_port: 9}').replace('{ansible_host: 10.0.0.3}', '{ansible_ssh_host: own}'));
+    assert.deepEqual(managers.map(({ address, user, port }) => [address, user, port]), [['from-group', 'u2', 9], ['10.0.0.2', 'u2', 1], ['own', 'u2', 1]]);
+  });
+
   it('ssh arguments are understood, the first of two values counts', async () => {
     const { managers } = await settings(three('', `ansible_ssh_common_args: >-
   -o ProxyCommand="ssh -W %h:%p -q jump" -J ops@bastion:2222,second -o 'StrictHostKeyChecking no' -oUserKnownHostsFile=~/.ssh/kh
