@@ -19,7 +19,9 @@ export type EveryShare = { readonly is: 'ok' } | { readonly is: 'broken'; readon
 
 /**
  * A server only ever checks a threshold of shares; this checks them all: the first `threshold` shares, and the same
- * with each of the others in the place of the last, must combine to one key. `bad` are indexes that do not fit.
+ * with each of the others in the place of the last, must combine to one key. `bad` are indexes that do not fit the
+ * rest: to be trusted where a server has accepted the first `threshold`, for of three shares with a threshold of two
+ * no arithmetic can tell which one is wrong.
  */
 export async function proveAllShares({ shares, threshold }: KeySet): Promise<EveryShare> {
   if (threshold === 1) return shares.length === 1 && bytesOf(shares[0]!).length > 0 ? { is: 'ok' } : { is: 'broken', bad: shares.map((_, index) => index) };

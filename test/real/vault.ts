@@ -185,7 +185,7 @@ export class RealNode {
     return {
       // Elections in a second instead of seven.
       storage: { raft: { path: join(this.folder, 'data'), node_id: this.name, performance_multiplier: 1, ...join_ } },
-      listener: [{ tcp: { address: `127.0.0.1:${this.#port}`, ...(tls === undefined ? { tls_disable: true } : { tls_cert_file: tls.cert, tls_key_file: tls.key }) } }],
+      listener: [{ tcp: { address: `127.0.0.1:${this.#port}`, cluster_address: `127.0.0.1:${this.#clusterPort}`, ...(tls === undefined ? { tls_disable: true } : { tls_cert_file: tls.cert, tls_key_file: tls.key }) } }],
       api_addr: this.address, cluster_addr: `https://127.0.0.1:${this.#clusterPort}`,
       disable_mlock: true, ui: false, log_level: 'info',
     };
