@@ -58,8 +58,8 @@ export class Terminal implements Operator {
     }
     this.#current = undefined;
     this.#spinner?.stop();
-    const signs = { done: this.#paint('32', '✓'), already: this.#paint('2', '·'), would: '→', failed: this.#paint('31', '✗') };
-    this.#line(process.stdout, `${signs[mark]} ${title}${mark === 'already' ? ' (already)' : ''}${note === undefined ? '' : `: ${note}`}`);
+    const signs = { done: this.#paint('32', '✓'), already: this.#paint('2', '·'), skipped: this.#paint('2', '-'), would: '→', failed: this.#paint('31', '✗') };
+    this.#line(process.stdout, `${signs[mark]} ${title}${mark === 'already' || mark === 'skipped' ? ` (${mark})` : ''}${note === undefined ? '' : `: ${note}`}`);
   }
 
   async #spin(title: string): Promise<void> {

@@ -41,7 +41,7 @@ export async function runFlow<S, K extends keyof S>(
 async function showPlan<S>(machine: Machine, flags: CommonFlags, flow: Flow<S>, world: World): Promise<void> {
   const lines = await plan(flow, world.eyes);
   if (flags.json === true) { machine.out(`${JSON.stringify({ flow: flow.name, plan: lines }, undefined, 2)}\n`); return; }
-  const words = { already: 'already  ', would: 'would    ', unproven: 'unproven ', looked: 'looked   ' } as const;
+  const words = { already: 'already  ', skipped: 'skipped  ', would: 'would    ', unproven: 'unproven ', looked: 'looked   ' } as const;
   machine.out(`${flow.name}: what a run would do (nothing was changed)\n${lines.map(({ mark, title, note }) => `  ${words[mark]} ${title}${note === undefined ? '' : `: ${note}`}`).join('\n')}\n`);
 }
 

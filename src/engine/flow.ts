@@ -4,7 +4,8 @@ import type { Eyes, Hands, Prover } from './world.ts';
 /** What a step sees when it looks for its own effect. */
 export type Sight<Out> =
   | { readonly is: 'pending' }
-  | { readonly is: 'done'; readonly out: Out }
+  /** `skipped`: the operator said not to. */
+  | { readonly is: 'done'; readonly out: Out; readonly skipped?: true }
   | { readonly is: 'stuck'; readonly halt: Halt };
 
 /**

@@ -5,7 +5,7 @@ export interface PlanLine {
   readonly step: string;
   readonly title: string;
   /** `already`: its effect is there. `would`: a run would do it. `unproven`: a run would have Vault decide; the likely way is shown. */
-  readonly mark: 'already' | 'would' | 'unproven' | 'looked';
+  readonly mark: 'already' | 'skipped' | 'would' | 'unproven' | 'looked';
   readonly note?: string;
 }
 
@@ -37,7 +37,7 @@ export async function plan<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
     if (sight.is === 'stuck') throw sight.halt;
     if (sight.is === 'done') record = sight.out;
     else known = false;
-    lines.push({ step, title, mark: sight.is === 'done' ? 'already' : 'would' });
+    lines.push({ step, title, mark: sight.is !== 'done' ? 'would' : sight.skipped === true ? 'skipped' : 'already' });
     state = arrow.to;
   }
   return lines;

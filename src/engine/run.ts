@@ -33,7 +33,7 @@ function stopWhereAsked(flow: string, hands: Hands): void {
 
 async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover): Promise<Standing> {
   const { name, title } = arrow.is === 'fork' ? arrow.fork : arrow.step;
-  const mark = (kind: 'start' | 'done' | 'already' | 'failed', note?: string) =>
+  const mark = (kind: 'start' | 'done' | 'already' | 'skipped' | 'failed', note?: string) =>
     hands.tell({ is: 'step', step: name, title, mark: kind, ...(note === undefined ? {} : { note }) });
   mark('start');
   try {
@@ -48,14 +48,14 @@ async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover
       return { state: arrival.to, record: arrival.record };
     }
     const { step } = arrow;
-    let already = false;
+    let how: 'done' | 'already' | 'skipped' = 'done';
     const out = await patiently(hands, step.kind !== 'once', async () => {
       const sight = await step.look(hands, record as never);
       if (sight.is === 'stuck') throw sight.halt;
-      already = sight.is === 'done' && step.kind !== 'check';
+      how = sight.is === 'done' && step.kind !== 'check' ? (sight.skipped === true ? 'skipped' : 'already') : 'done';
       return sight.is === 'done' ? sight.out : step.act(hands, record as never);
     });
-    mark(already ? 'already' : 'done');
+    mark(how);
     return { state: arrow.to, record: out };
   } catch (error) {
     mark('failed', error instanceof Halt ? error.text.what : messageOf(error));

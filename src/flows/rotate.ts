@@ -1,6 +1,7 @@
 import { arrowsOf, type Flow } from '../engine/flow.ts';
 import { callOff } from '../steps/call-off.ts';
 import { chooseCurrent } from '../steps/choose-current.ts';
+import { changeToken, whichToken } from '../steps/change-token.ts';
 import { clearCheckpoints } from '../steps/clear-checkpoints.ts';
 import { collectNewShares } from '../steps/collect-new-shares.ts';
 import { confirmEnd } from '../steps/confirm-end.ts';
@@ -34,6 +35,9 @@ export interface RotateStates {
   staged: Staged;
   /** The new keys are live. */
   committed: Held;
+  /** The root token is to be replaced or revoked. */
+  tokenChanging: Held;
+  tokenKept: Held;
   reopened: Held;
   promoted: Held;
   settled: Held;
@@ -56,7 +60,9 @@ export const rotate: Flow<RotateStates> = {
     arrow('newHeld', stageKeys, 'staged'),
     arrow('staged', verifyRekey, 'committed'),
     arrow('committed', deliverKeys<Held>('rotate'), 'promoted'),
-    arrow('promoted', unsealVault<Held>('rotate'), 'reopened'),
+    fork('promoted', whichToken, 'tokenKept', 'tokenChanging'),
+    arrow('tokenChanging', changeToken, 'tokenKept'),
+    arrow('tokenKept', unsealVault<Held>('rotate'), 'reopened'),
     arrow('reopened', clearCheckpoints<Held>('rotate'), 'settled'),
     arrow('settled', confirmEnd<Held>('rotate'), 'done'),
   ],

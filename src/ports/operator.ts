@@ -16,7 +16,7 @@ export interface Operator {
 
 export type Event =
   | { readonly is: 'flow'; readonly flow: string; readonly operation: string; readonly cluster: string }
-  | { readonly is: 'step'; readonly step: string; readonly title: string; readonly mark: 'start' | 'done' | 'already' | 'would' | 'failed'; readonly note?: string }
+  | { readonly is: 'step'; readonly step: string; readonly title: string; readonly mark: 'start' | 'done' | 'already' | 'skipped' | 'would' | 'failed'; readonly note?: string }
   | { readonly is: 'note'; readonly text: string }
   | { readonly is: 'warning'; readonly text: string }
   | { readonly is: 'end'; readonly flow: string; readonly text: string };

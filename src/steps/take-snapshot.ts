@@ -15,7 +15,7 @@ export const takeSnapshot: Step<Held, Saved> = {
   look: async (eyes, held) => {
     if (!eyes.flags.noSnapshot) return { is: 'pending' };
     eyes.tell({ is: 'warning', text: 'no snapshot is taken (--no-snapshot): a server killed in the middle of its own rekey commit could not be brought back' });
-    return { is: 'done', out: { ...held, snapshots: [] } };
+    return { is: 'done', skipped: true, out: { ...held, snapshots: [] } };
   },
   act: async (hands, held) => {
     const refuse = (why: string, cause?: unknown) => new Halt(haltTexts.snapshotFailed(why, hands.settings.inventory), { cause });

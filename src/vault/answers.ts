@@ -103,3 +103,7 @@ export const rekeyUpdateSchema = v.object({
 export const verifyUpdateSchema = v.object({ complete: v.optional(v.boolean(), false), nonce: v.optional(v.string(), '') });
 
 export const initSchema = v.object({ keys_base64: v.pipe(v.array(v.string()), v.minLength(1)), root_token: v.pipe(v.string(), v.minLength(1)) });
+
+export const tokenSchema = v.object({ auth: v.object({ client_token: v.pipe(v.string(), v.minLength(1)) }) });
+export const accessorsSchema = v.object({ data: v.object({ keys: v.array(v.string()) }) });
+export const lookupSchema = v.object({ data: v.object({ display_name: v.optional(v.string(), ''), accessor: v.optional(v.string(), '') }) });

@@ -2,7 +2,7 @@ import type { KeySet } from '../model/keys.ts';
 import { Secret } from '../model/secret.ts';
 import { WireError } from '../ports/vault.ts';
 import {
-  initSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, VaultError, type VerifyAnswer, verifyUpdateSchema,
+  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, tokenSchema, VaultError, type VerifyAnswer, verifyUpdateSchema,
 } from './answers.ts';
 import { VaultEyes } from './eyes.ts';
 
@@ -91,6 +91,38 @@ export class VaultHands extends VaultEyes {
       if (error instanceof VaultError && error.says(...GONE)) return { is: 'no-rekey' };
       throw error;
     }
+  }
+
+  /** An orphan with the root policy and no end; its display name tells a later run whose it is. */
+  async createRootToken(address: string, token: Secret, displayName: string): Promise<Secret> {
+    const what = 'token create';
+    const body = { policies: ['root'], no_parent: true, renewable: false, display_name: displayName };
+    const answer = shaped(tokenSchema, address, what, await this.ask(address, what, { method: 'POST', path: 'auth/token/create', token, body, patient: true }));
+    return new Secret(answer.auth.client_token);
+  }
+
+  /** A token that is not valid any more is as good as revoked. */
+  async revokeSelf(address: string, token: Secret): Promise<void> {
+    try {
+      await this.ask(address, 'token revoke', { method: 'POST', path: 'auth/token/revoke-self', token });
+    } catch (error) {
+      if (!(error instanceof VaultError && error.status === 403)) throw error;
+    }
+  }
+
+  /** Revokes what an interrupted run created and never wrote down: tokens by this display name, but never the one in use. */
+  async revokeByName(address: string, token: Secret, displayName: string, limit: number): Promise<number> {
+    const { data } = shaped(accessorsSchema, address, 'token accessors', await this.ask(address, 'token accessors', { method: 'LIST', path: 'auth/token/accessors', token }));
+    const own = shaped(lookupSchema, address, 'token lookup', await this.ask(address, 'token lookup', { method: 'GET', path: 'auth/token/lookup-self', token })).data.accessor;
+    let revoked = 0;
+    for (const accessor of data.keys.slice(0, limit)) {
+      if (accessor === own) continue;
+      const found = await this.wire.request(address, { method: 'POST', path: 'auth/token/lookup-accessor', token, body: { accessor }, timeoutMs: this.timeoutMs });
+      if (found.status !== 200 || shaped(lookupSchema, address, 'token lookup', found).data.display_name !== `token-${displayName}`) continue;
+      await this.ask(address, 'token revoke', { method: 'POST', path: 'auth/token/revoke-accessor', token, body: { accessor } });
+      revoked += 1;
+    }
+    return revoked;
   }
 
   /** @throws WireError in the middle where the stream is cut */
