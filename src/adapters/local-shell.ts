@@ -3,6 +3,8 @@ import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
 import { type Become, becomeCommand } from './become.ts';
 import { collect, type RawChannel, type ScriptChannel, startScript } from './script-channel.ts';
 
+const UNREAD_MS = 1000;
+
 export interface LocalShellParts {
   readonly name: string;
   readonly become?: Become;
@@ -39,6 +41,8 @@ export class LocalShell implements Shell {
       stdin: child.stdin, stdout: child.stdout, stderr: child.stderr,
       exit: new Promise((resolve) => {
         child.once('error', () => resolve(127));
+        // What nobody reads keeps it from closing.
+        child.once('exit', (code) => { setTimeout(() => resolve(code ?? -1), UNREAD_MS).unref(); });
         child.once('close', (code) => { this.#children.delete(child); resolve(code ?? -1); });
       }),
       kill: () => { child.kill('SIGKILL'); child.stdout.destroy(); },

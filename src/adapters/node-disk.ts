@@ -115,7 +115,8 @@ class NodeFile implements OpenFile {
 function flocked(handle: FileHandle, flags: readonly string[]): Promise<boolean> {
   const missing = (cause?: unknown) => Object.assign(new Error('flock(1) does not work here; it comes with util-linux', { cause }), { code: 'ENOFLOCK' });
   return new Promise((resolve, reject) => {
-    const child = spawn('flock', [...flags, '3'], { stdio: ['ignore', 'ignore', 'ignore', handle.fd], env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` } });
+    // Detached: Ctrl-C on the terminal is for us to hear and must not end it half way.
+    const child = spawn('flock', [...flags, '3'], { detached: true, stdio: ['ignore', 'ignore', 'ignore', handle.fd], env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/usr/bin:/sbin:/bin` } });
     child.once('error', (error) => reject(missing(error)));
     child.once('close', (code) => (code === 0 ? resolve(true) : code === 1 ? resolve(false) : reject(missing())));
   }).catch(async (error: unknown) => {

@@ -1,0 +1,113 @@
+import type { Client, ClientChannel } from 'ssh2';
+import { quoted } from '../hosts/remote-script.ts';
+import { redact } from '../model/secret.ts';
+import { HostError } from '../ports/hosts.ts';
+import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
+import { type Become, becomeCommand } from './become.ts';
+import { collect, type RawChannel, type ScriptChannel, startScript } from './script-channel.ts';
+import type { Connector } from './ssh-connect.ts';
+import type { SshTarget } from './ssh-settings.ts';
+
+/** sshd's MaxSessions may be as low as 1: what finds no room on one connection gets another. */
+const CONNECTIONS_AT_MOST = 4;
+const UNREAD_MS = 1000;
+
+export interface SshShellParts {
+  readonly name: string;
+  readonly connector: Connector;
+  readonly target: () => Promise<SshTarget>;
+  readonly become: Become | undefined;
+  /** `sh`, or the words of another POSIX shell on the host. */
+  readonly shell?: readonly string[];
+}
+
+/** A shell on another host: one ssh connection for the whole run, made at the first use. */
+export class SshShell implements Shell {
+  readonly #parts: SshShellParts;
+  readonly #connections: Promise<Client>[] = [];
+  #closed = false;
+
+  constructor(parts: SshShellParts) { this.#parts = parts; }
+
+  async exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
+    return collect(this.#parts.name, await this.#start(script, true), stdin, this.#parts.become, timeoutMs);
+  }
+
+  open(script: string): Promise<ShellChannel> { return this.#start(script, false); }
+
+  async #start(script: string, pipelined: boolean): Promise<ScriptChannel> {
+    const { name, become, shell = ['sh'] } = this.#parts;
+    const command = become === undefined ? `exec ${[...shell, '-c', script].map(quoted).join(' ')}` : becomeCommand(become, shell);
+    return startScript(name, await this.#channel(command), script, become, pipelined);
+  }
+
+  async #channel(command: string): Promise<RawChannel> {
+    for (let index = 0; ; index += 1) {
+      const client = await this.#connection(index);
+      try {
+        return raw(client, await execute(client, command));
+      } catch (error) {
+        const noRoom = /open failed|Channel open failure/i.test((error as Error).message);
+        if (!noRoom || index + 1 >= CONNECTIONS_AT_MOST) {
+          throw new HostError(this.#parts.name, 'unreachable', `no command could be started: ${redact((error as Error).message)}`, noRoom ? 'raise MaxSessions in /etc/ssh/sshd_config' : undefined, { cause: error });
+        }
+      }
+    }
+  }
+
+  #connection(index: number): Promise<Client> {
+    if (this.#closed) return Promise.reject(new HostError(this.#parts.name, 'unreachable', 'the connection was closed'));
+    const found = this.#connections[index];
+    if (found !== undefined) return found;
+    const made = this.#parts.target().then((target) => this.#parts.connector.connect(target)).catch((error: unknown) => {
+      if (error instanceof HostError) throw error;
+      throw new HostError(this.#parts.name, 'unreachable', redact((error as Error).message), undefined, { cause: error });
+    });
+    this.#connections[index] = made;
+    const forget = () => { if (this.#connections[index] === made) delete this.#connections[index]; };
+    made.then((client) => client.once('close', forget), forget);
+    return made;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#connections.splice(0)) (await connection?.catch(() => undefined))?.end();
+  }
+}
+
+function execute(client: Client, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    const gone = () => reject(new Error('the connection was lost'));
+    client.once('close', gone);
+    const settle = (error: Error | undefined, channel: ClientChannel) => {
+      client.removeListener('close', gone);
+      if (error === undefined || error === null) resolve(channel);
+      else reject(error);
+    };
+    try {
+      client.exec(command, settle);
+    } catch (error) {
+      client.removeListener('close', gone);
+      reject(error as Error);
+    }
+  });
+}
+
+function raw(client: Client, channel: ClientChannel): RawChannel {
+  return {
+    stdin: channel, stdout: channel, stderr: channel.stderr,
+    exit: new Promise((resolve) => {
+      let code = -1;
+      const lost = () => resolve(code);
+      // What nobody reads keeps the channel from closing; the exit status comes after all output anyway.
+      channel.once('exit', (found: number | null) => { code = found ?? -1; setTimeout(lost, UNREAD_MS).unref(); });
+      channel.once('close', () => { client.removeListener('close', lost); resolve(code); });
+      client.once('close', lost);
+    }),
+    kill: () => {
+      try { channel.signal('KILL'); } catch { /* the channel is already gone */ }
+      channel.close();
+      channel.destroy();
+    },
+  };
+}
