@@ -20,6 +20,7 @@ export interface RecoverFlags extends CommonFlags {
   readonly archive?: boolean;
   readonly cancelRekey?: string;
   readonly restoreSnapshot?: boolean;
+  readonly reinitialise?: boolean;
 }
 
 interface Session {
@@ -31,6 +32,10 @@ interface Session {
 export async function recover(machine: Machine, flags: RecoverFlags): Promise<number> {
   const verbs = [flags.import !== undefined, flags.unlock, flags.archive, flags.cancelRekey !== undefined, flags.restoreSnapshot].filter((given) => given === true);
   if (verbs.length > 1) throw new UsageError('recover takes one verb at a time', 'see vaultctl recover --help');
+  if (flags.reinitialise === true) {
+    throw new UsageError('recover --reinitialise empties a Vault in Kubernetes; this inventory reaches Vault by vault_addresses, where vaultctl cannot empty it',
+      'stop every Vault node, MOVE its storage folder away, start it again empty, then: vaultctl install');
+  }
   if (flags.import !== undefined) {
     const sets = parseImport(await machine.readInput(flags.import), flags.import === '-' ? 'standard input' : flags.import);
     await runFlow(machine, flags, recoverImport(sets));

@@ -17,7 +17,7 @@ const SEARCHED = 2000;
 
 /** `--root-token` and `--revoke-root`; also the rest of a change that was interrupted: two tokens beside one set of shares. */
 export const whichToken: Fork<Held, { tokenKept: Held; tokenChanging: Held }> = {
-  name: 'which-token', title: 'is the root token to be changed?',
+  name: 'which-token', title: 'see whether the root token is to be changed',
   look: async (eyes, held) => (eyes.flags.rootToken === 'keep' && othersThan(held.survey, held.set).length === 0
     ? { to: 'tokenKept', record: held } : { to: 'tokenChanging', record: held }),
 };

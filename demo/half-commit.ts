@@ -1,0 +1,3 @@
+import { say } from './stage.ts';
+
+export async function halfCommit(): Promise<void> { say('…'); }

@@ -1,0 +1,25 @@
+import process from 'node:process';
+import type { DemoWorld, Ended } from './world.ts';
+
+const color = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
+const paint = (code: string, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
+
+export function say(text: string): void { console.log(text); }
+
+export function scene(number: number, title: string): void { say(`\n${paint('1', `${number}. ${title}`)}`); }
+
+/** The lines of `status` that matter on a stage. */
+export function verdictOf(line: string): boolean { return /^(Verdict|Next):/.test(line); }
+
+export interface StepOptions { readonly killAfter?: string; readonly only?: (line: string) => boolean }
+
+/** One command as an operator types it, and what it printed. */
+export async function step(world: DemoWorld, argv: readonly string[], { killAfter, only }: StepOptions = {}): Promise<Ended> {
+  say(`  ${paint('36', `$ vaultctl ${argv.join(' ')}`)}${killAfter === undefined ? '' : paint('31', '        (will be killed)')}`);
+  const ended = await world.run(argv, {
+    ...(killAfter === undefined ? {} : { killAfter }),
+    show: (line) => { if (only === undefined || only(line)) say(`    ${line.replaceAll(world.folder, '…')}`); },
+  });
+  say(`    ${ended.signal === null ? paint('2', `exit ${ended.code}`) : paint('31', `killed by ${ended.signal}`)}`);
+  return ended;
+}

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { startSshd, type SshdWorld } from '../test/real/sshd.ts';
+import { type Servers, startVault } from '../test/real/vault.ts';
+
+const repository = resolve(import.meta.dirname, '..');
+
+export interface Ended { readonly code: number | null; readonly signal: string | null; readonly text: string }
+
+/** A real Vault and three real sshd managers on loopback, and the program as an operator starts it. */
+export class DemoWorld {
+  readonly folder: string;
+  readonly vault: Servers;
+  readonly sshd: SshdWorld;
+  readonly inventory: string;
+
+  private constructor(folder: string, vault: Servers, sshd: SshdWorld) {
+    this.folder = folder;
+    this.vault = vault;
+    this.sshd = sshd;
+    this.inventory = join(folder, 'hosts.yaml');
+    writeFileSync(this.inventory, inventoryOf(folder, vault, sshd));
+  }
+
+  static async start(name: string, net: number): Promise<DemoWorld> {
+    const folder = mkdtempSync(join(tmpdir(), `vaultctl-demo-${name}-`));
+    const sshd = await startSshd({ world: folder, names: ['manager1', 'manager2', 'manager3'], net });
+    try {
+      return new DemoWorld(folder, await startVault(join(folder, 'vault')), sshd);
+    } catch (error) {
+      await sshd.stop();
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.vault.close();
+    await this.sshd.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs vaultctl; with `killAfter` it gets SIGKILL as soon as it prints a line with that text. */
+  run(argv: readonly string[], options: { killAfter?: string; show?: (line: string) => void } = {}): Promise<Ended> {
+    const child = spawn(process.execPath, [join(repository, 'bin/vaultctl.js'), ...argv, '-i', this.inventory], { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder });
+    let text = '';
+    const read = (stream: NodeJS.ReadableStream) => {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (options.killAfter !== undefined && line.includes(options.killAfter)) child.kill('SIGKILL');
+        text += `${line}\n`;
+        options.show?.(line);
+      });
+    };
+    read(child.stdout);
+    read(child.stderr);
+    return new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); });
+  }
+
+  /** What stands on each manager, for people: names without secrets. */
+  files(): string[] {
+    return this.sshd.managers.map(({ name, folder }) => {
+      const names = existsSync(folder) ? readdirSync(folder).filter((file) => !file.startsWith('.vaultctl') && !file.includes('.about.')) : [];
+      return `${name}  ${names.length === 0 ? '(no keys)' : names.join('  ')}`;
+    });
+  }
+
+  keysOf(manager: number): { root_token: string; unseal_keys: string[]; key_threshold: number } {
+    return JSON.parse(readFileSync(join(this.sshd.managers[manager]!.folder, 'vault-unseal.json'), 'utf8')) as { root_token: string; unseal_keys: string[]; key_threshold: number };
+  }
+}
+
+function inventoryOf(folder: string, vault: Servers, sshd: SshdWorld): string {
+  const own = (path: string) => `"${folder}/{{ inventory_hostname }}/${path}"`;
+  return [
+    'all:', '  vars:', '    vault_cluster_name: demo', '    vault_addresses:', ...vault.addresses.map((address) => `      - ${address}`),
+    `    vault_creds_host_path: ${own('etc/kubernetes/vault-unseal.json')}`, `    vault_creds_init_tmp_path: ${own('etc/kubernetes/vault-creds-init.json.tmp')}`,
+    `    vault_creds_rotate_tmp_path: ${own('etc/kubernetes/vault-creds-rotate.json.tmp')}`, `    vault_snapshot_dir: ${own('var/lib/vaultctl')}`,
+    `    ansible_ssh_private_key_file: ${sshd.key}`, `    ansible_ssh_common_args: -o UserKnownHostsFile=${sshd.knownHosts}`,
+    '  children:', '    managers:', '      hosts:', ...sshd.managers.map(({ name, address, port, user }) => `        ${name}: { ansible_host: ${address}, ansible_port: ${port}, ansible_user: ${user}, ansible_connection: ssh }`), '',
+  ].join('\n');
+}
