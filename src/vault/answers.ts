@@ -102,7 +102,12 @@ export const rekeyUpdateSchema = v.object({
 
 export const verifyUpdateSchema = v.object({ complete: v.optional(v.boolean(), false), nonce: v.optional(v.string(), '') });
 
-export const initSchema = v.object({ keys_base64: v.pipe(v.array(v.string()), v.minLength(1)), root_token: v.pipe(v.string(), v.minLength(1)) });
+const keys = v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1));
+/** Lenient on purpose: a reply that exists once is not thrown away over a field that we do not need. */
+export const initSchema = v.pipe(
+  v.object({ keys_base64: v.optional(keys), keys: v.optional(v.array(v.string()), []), root_token: v.pipe(v.string(), v.minLength(1)) }),
+  v.check(({ keys_base64: base64, keys: hex }) => base64 !== undefined || hex.length > 0, 'no keys'),
+);
 
 export const tokenSchema = v.object({ auth: v.object({ client_token: v.pipe(v.string(), v.minLength(1)) }) });
 export const accessorsSchema = v.object({ data: v.object({ keys: v.array(v.string()) }) });

@@ -2,13 +2,19 @@ import type { KeySet } from '../model/keys.ts';
 import { Secret } from '../model/secret.ts';
 import { WireError } from '../ports/vault.ts';
 import {
-  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, tokenSchema, VaultError, type VerifyAnswer, verifyUpdateSchema,
+  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, tokenSchema, VaultError, type VerifyAnswer, verifyStatusSchema, verifyUpdateSchema,
 } from './answers.ts';
 import { VaultEyes } from './eyes.ts';
 
-/** The words with which servers drop a set of shares: Vault and OpenBao, old and new. */
-const REJECTIONS = ['invalid key', 'failed to read root key', 'failed to retrieve stored keys', 'unable to retrieve stored keys', 'message authentication failed', 'failed to verify', 'unseal failed', 'recovery key verification failed', 'root key retrieval'];
-const GONE = ['no rekey in progress', 'no rotation in progress', 'no rekey configuration found', 'no rotation configuration found', 'no rekey verification in progress', 'no rotation verification in progress', 'no verification in progress'];
+/** The words with which servers drop a set of shares: Vault and OpenBao, old and new. All of them say that a key did not fit. */
+const REJECTIONS = ['invalid key', 'message authentication failed', 'failed to decrypt', 'failed to compute combined key', 'failed to compute root key', 'failed to read root key', 'key verification failed'];
+/** The same sentences around a storage or a leader that did not answer: no word about the shares. */
+const NO_VERDICT = ['failed to fetch', 'context canceled', 'context deadline', 'connection refused', 'expected exactly one stored key'];
+/** `no rekey in progress`, `no barrier rekey in progress`, OpenBao's `rotation`, and the same of its verification. */
+const GONE = /no (?:barrier |root )?(?:rekey|rotation)(?: verification)? in progress|no (?:rekey|rotation) configuration found|no verification in progress/;
+
+const isRejection = (error: unknown): error is VaultError => error instanceof VaultError && error.says(...REJECTIONS) && !error.says(...NO_VERDICT);
+const isGone = (error: unknown): error is VaultError => error instanceof VaultError && error.errors.some((text) => GONE.test(text));
 
 /** What changes a node. None of it retries; `init`, the last share of an update and `verify` have no timeout. */
 export class VaultHands extends VaultEyes {
@@ -17,7 +23,9 @@ export class VaultHands extends VaultEyes {
     const what = 'init';
     const answer = await this.ask(address, what, { method: 'PUT', path: 'sys/init', body: { secret_shares: shares, secret_threshold: threshold }, patient: true });
     const body = shaped(initSchema, address, what, answer);
-    return { rootToken: new Secret(body.root_token), shares: body.keys_base64.map((share) => new Secret(share)), threshold };
+    const given: readonly string[] = body.keys_base64 ?? body.keys.map((share) => Buffer.from(share, 'hex').toString('base64'));
+    // Were it fewer than asked for: they are still all there will ever be, and whoever stores them first looks closer then.
+    return { rootToken: new Secret(body.root_token), shares: given.map((share) => new Secret(share)), threshold };
   }
 
   async unsealReset(address: string): Promise<void> {
@@ -30,7 +38,7 @@ export class VaultHands extends VaultEyes {
     try {
       return sealStatusOf(shaped(sealStatusSchema, address, what, await this.ask(address, what, { method: 'PUT', path: 'sys/unseal', body: { key: share }, timeoutMs: 60_000 })));
     } catch (error) {
-      if (error instanceof VaultError && error.says(...REJECTIONS)) return 'rejected';
+      if (isRejection(error)) return 'rejected';
       throw error;
     }
   }
@@ -56,11 +64,12 @@ export class VaultHands extends VaultEyes {
     try {
       const body = shaped(rekeyUpdateSchema, address, what, await this.rekeyCall(address, what, token, { method: 'PUT', end: 'update', body: { key: share, nonce }, patient: true }));
       if (!body.complete) return { is: 'more', progress: body.progress };
-      if (body.keys_base64 === undefined || body.verification_nonce === '') throw new WireError(address, 'config', 'the rekey completed without giving new shares to verify');
+      // Without a verification nonce they would be live already: all the more they must get to a disk.
+      if (body.keys_base64 === undefined) throw new WireError(address, 'unknown', `${address}: the rekey completed without giving the new shares`);
       const status = await this.rekeyStatus(address, token);
       return { is: 'complete', shares: body.keys_base64.map((text) => new Secret(text)), threshold: status.threshold, verificationNonce: body.verification_nonce };
     } catch (error) {
-      if (error instanceof VaultError && error.says(...REJECTIONS)) return { is: 'rejected', why: error.message };
+      if (isRejection(error)) return { is: 'rejected', why: error.message };
       throw error;
     }
   }
@@ -70,15 +79,16 @@ export class VaultHands extends VaultEyes {
     try {
       await this.rekeyCall(address, 'rekey cancel', token, { method: 'DELETE', end: 'init', body: { nonce } });
     } catch (error) {
-      if (!(error instanceof VaultError && error.says(...GONE))) throw error;
+      if (!isGone(error)) throw error;
     }
   }
 
   /** Drops the shares verified so far; the answer is the nonce under which all are to be sent again. */
   async verifyReset(address: string, token: Secret | undefined): Promise<string> {
     const before = await this.rekeyStatus(address, token);
-    await this.rekeyCall(address, 'verify reset', token, { method: 'DELETE', end: 'verify', body: { nonce: before.verificationNonce ?? '' } });
-    return (await this.rekeyStatus(address, token)).verificationNonce ?? '';
+    const answer = await this.rekeyCall(address, 'verify reset', token, { method: 'DELETE', end: 'verify', body: { nonce: before.verificationNonce ?? '' } });
+    const told = answer.body === undefined ? '' : shaped(verifyStatusSchema, address, 'verify reset', answer).nonce;
+    return told || ((await this.rekeyStatus(address, token)).verificationNonce ?? '');
   }
 
   async verifyUpdate(address: string, share: Secret, nonce: string, token: Secret | undefined): Promise<VerifyAnswer> {
@@ -88,7 +98,7 @@ export class VaultHands extends VaultEyes {
       return { is: body.complete ? 'complete' : 'more' };
     } catch (error) {
       if (error instanceof VaultError && error.says('incorrect key shares')) return { is: 'rejected' };
-      if (error instanceof VaultError && error.says(...GONE)) return { is: 'no-rekey' };
+      if (isGone(error)) return { is: 'no-rekey' };
       throw error;
     }
   }

@@ -23,7 +23,9 @@ export async function proveByRekey(vault: VaultHands, address: string, set: KeyS
     if (before.started) return { is: 'busy', status: before };
     const { shares, threshold } = await vault.sealStatus(address);
     const fit = threshold === set.threshold ? set : await resplit(set, threshold).catch(() => set);
-    const { nonce, verificationRequired } = await vault.rekeyStart(address, shares, threshold, token);
+    const begunRekey = await startUnlessTaken(vault, address, shares, threshold, token);
+    if ('busy' in begunRekey) return { is: 'busy', status: begunRekey.busy };
+    const { nonce, verificationRequired } = begunRekey;
     try {
       await begun(nonce);
       if (!verificationRequired) return { is: 'cannot', why: 'the server would not rekey with verification' };
@@ -33,6 +35,16 @@ export async function proveByRekey(vault: VaultHands, address: string, set: KeyS
     }
   } catch (error) {
     if (error instanceof VaultError && (error.status === 403 || error.status === 404 || error.status === 405)) return { is: 'cannot', why: error.message };
+    throw error;
+  }
+}
+
+/** Between our look and our start somebody else may have taken the one slot. */
+async function startUnlessTaken(vault: VaultHands, address: string, shares: number, threshold: number, token: Secret | undefined) {
+  try {
+    return await vault.rekeyStart(address, shares, threshold, token);
+  } catch (error) {
+    if (error instanceof VaultError && error.says('already in progress')) return { busy: await vault.rekeyStatus(address, token) };
     throw error;
   }
 }
