@@ -12,19 +12,32 @@ export const PROMPT = 'VAULTCTL-PASSWORD:';
 const NEWLINE = '\u0001';
 
 /**
- * What sudo runs: short and always the same, because sudo logs it. It says that it is there, reads the script as one
- * line and runs it with what follows as its input.
+ * A shell that stays and runs one script after another: sshd's login shell, sudo and the channel are paid once.
+ * A line `S MARK SCRIPT` is run in a subshell with what follows as its input; both outputs then end with the mark.
+ * Every other line is skipped: what a script that failed early left unread (`C …`, content) is never run.
  */
-const starter = `printf "${READY}" >&2; IFS= read -r s; eval "$(printf %s "$s" | tr "\\001" "\\n")"`;
+const loop = 'while IFS= read -r s; do case $s in "S "*) s="${s#S }"; m="${s%% *}"; ( eval "$(printf %s "${s#* }" | tr "\\001" "\\n")" ); printf "\\n%s %s\\n" "$m" $?; printf "\\n%s\\n" "$m" >&2;; esac; done';
+const ready = `printf ${READY} >&2; `;
+/** The same for one script that has the channel to itself. */
+const once = 'IFS= read -r s; eval "$(printf %s "$s" | tr "\\001" "\\n")"';
+
+/** The command line that starts the shell that stays; no quote, newline or `!` in it, so any login shell passes it on. */
+export function workerCommand(become: Become | undefined, shell: readonly string[]): string {
+  return become === undefined ? `exec ${words([...shell, '-c', loop])}` : sudo(become, [...shell, '-c', ready + loop]);
+}
+
+/** Sudo logs what it runs: it gets a fixed starter, and the script follows as the first line of input. */
+export function starterCommand(become: Become, shell: readonly string[]): string { return sudo(become, [...shell, '-c', ready + once]); }
 
 /**
- * The command line for the login shell. With a password sudo asks by a prompt that we know, and only then it is sent:
- * a sudo that does not ask (NOPASSWD, a fresh ticket) must not leave it as input to somebody else.
+ * With a password sudo asks by a prompt that we know, and only then it is sent: a sudo that does not ask (NOPASSWD,
+ * a fresh ticket) must not leave it as input to somebody else.
  */
-export function becomeCommand({ user, password }: Become, shell: readonly string[]): string {
-  const asking = password === undefined ? '-n' : `-S -p ${quoted(PROMPT)}`;
-  return `sudo ${asking} -u ${quoted(user)} -- ${[...shell, '-c', starter].map(quoted).join(' ')}`;
+function sudo({ user, password }: Become, command: readonly string[]): string {
+  return `sudo ${password === undefined ? '-n' : `-S -p ${quoted(PROMPT)}`} -u ${quoted(user)} -- ${words(command)}`;
 }
+
+function words(all: readonly string[]): string { return all.map(quoted).join(' '); }
 
 export function asOneLine(script: string): string { return `${script.replaceAll('\n', NEWLINE)}\n`; }
 

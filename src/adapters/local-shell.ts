@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
-import { type Become, becomeCommand } from './become.ts';
-import { collect, type RawChannel, type ScriptChannel, startScript } from './script-channel.ts';
+import { type Become, starterCommand, workerCommand } from './become.ts';
+import { type RawChannel, startScript } from './script-channel.ts';
+import { ScriptWorker } from './script-worker.ts';
 
 const UNREAD_MS = 1000;
 
@@ -17,19 +18,21 @@ export interface LocalShellParts {
 export class LocalShell implements Shell {
   readonly #parts: LocalShellParts;
   readonly #children = new Set<ChildProcess>();
+  readonly #worker: ScriptWorker;
 
-  constructor(parts: LocalShellParts) { this.#parts = parts; }
-
-  async exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
-    const { name, become } = this.#parts;
-    return collect(name, await this.#start(script, true), stdin, become, timeoutMs);
+  constructor(parts: LocalShellParts) {
+    this.#parts = parts;
+    const { name, become, shell = ['sh'] } = parts;
+    this.#worker = new ScriptWorker(name, become, async () => this.#spawn(['sh', '-c', workerCommand(become, shell)]));
   }
 
-  open(script: string): Promise<ShellChannel> { return this.#start(script, false); }
+  exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
+    return this.#worker.run(script, stdin, timeoutMs);
+  }
 
-  #start(script: string, pipelined: boolean): Promise<ScriptChannel> {
+  open(script: string): Promise<ShellChannel> {
     const { name, become, shell = ['sh'] } = this.#parts;
-    return startScript(name, this.#spawn([...shell, '-c', become === undefined ? script : becomeCommand(become, shell)]), script, become, pipelined);
+    return startScript(name, this.#spawn(become === undefined ? [...shell, '-c', script] : ['sh', '-c', starterCommand(become, shell)]), script, become);
   }
 
   #spawn([command, ...args]: string[]): RawChannel {
@@ -49,8 +52,8 @@ export class LocalShell implements Shell {
     };
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await this.#worker.close();
     for (const child of this.#children) child.stdin?.end();
-    return Promise.resolve();
   }
 }

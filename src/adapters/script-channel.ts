@@ -1,11 +1,10 @@
 import type { Readable, Writable } from 'node:stream';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
-import type { ShellChannel, ShellResult } from '../ports/shell.ts';
+import type { ShellChannel } from '../ports/shell.ts';
 import { asOneLine, type Become, becomeError, PROMPT, READY } from './become.ts';
 
 const STDERR_LIMIT = 64 << 10;
-const STDOUT_LIMIT_BYTES = 64 << 20;
 const HANDSHAKE_MS = 30_000;
 
 /** A running command as its transport gives it. `exit` never rejects: below 0 where the connection went first. */
@@ -76,42 +75,28 @@ export class ScriptChannel implements ShellChannel {
 
   get entered(): boolean { return this.#stderr.includes(READY); }
   get said(): string { return this.#stderr; }
+
+  /** Takes what stands on stderr before `mark`, once it is there; undefined when the script ended first. */
+  async stderrUntil(mark: string): Promise<string | undefined> {
+    const over = this.exit.then(() => true);
+    for (;;) {
+      const at = this.#stderr.indexOf(mark);
+      if (at >= 0) {
+        const found = this.#stderr.slice(0, at).replace(READY, '').replaceAll(PROMPT, '');
+        this.#stderr = this.#stderr.slice(at + mark.length);
+        return found;
+      }
+      const heard = new Promise<false>((resolve) => { this.#hear = () => resolve(false); });
+      if (await Promise.race([heard, over]) && !this.#stderr.includes(mark)) return undefined;
+    }
+  }
 }
 
-/**
- * Starts a script with its input. Without sudo the script is the command; with it, a fixed starter is, and the script
- * its first line of input. `pipelined`: whoever needs no password sends everything at once, one round trip.
- */
-export async function startScript(host: string, raw: RawChannel, script: string, become: Become | undefined, pipelined: boolean): Promise<ScriptChannel> {
+/** Starts one script that has a channel to itself and stays open. */
+export async function startScript(host: string, raw: RawChannel, script: string, become: Become | undefined): Promise<ScriptChannel> {
   const channel = new ScriptChannel(host, raw);
   if (become === undefined) return channel;
-  if (!pipelined || become.password !== undefined) await channel.becomeReady(become);
-  void channel.write(new TextEncoder().encode(asOneLine(script))).catch(() => undefined);
+  await channel.becomeReady(become);
+  await channel.write(new TextEncoder().encode(asOneLine(script)));
   return channel;
-}
-
-/** Sends all input, and waits for the end and all output. */
-export async function collect(host: string, channel: ScriptChannel, stdin: Uint8Array, become: Become | undefined, timeoutMs: number): Promise<ShellResult> {
-  let late = false;
-  const timer = setTimeout(() => { late = true; channel.kill(); }, timeoutMs);
-  try {
-    if (stdin.length > 0) void channel.write(stdin).catch(() => undefined);
-    channel.end();
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of channel.stdout) {
-      size += chunk.length;
-      if (size > STDOUT_LIMIT_BYTES) { channel.kill(); throw new HostError(host, 'io', `the answer is over ${STDOUT_LIMIT_BYTES >> 20} MiB`); }
-      chunks.push(chunk);
-    }
-    const { code, stderr } = await channel.exit;
-    if (late) throw new HostError(host, 'unreachable', `no answer within ${timeoutMs / 1000} s`);
-    if (become !== undefined && !channel.entered && code !== 0) throw code < 0 ? new HostError(host, 'unreachable', 'the connection was lost') : becomeError(host, become, channel.said, 0);
-    return { code, stdout: Buffer.concat(chunks), stderr };
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    throw new HostError(host, 'unreachable', late ? `no answer within ${timeoutMs / 1000} s` : `the connection was lost: ${redact(String((error as Error).message))}`, undefined, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
 }

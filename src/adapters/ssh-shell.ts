@@ -3,8 +3,9 @@ import { quoted } from '../hosts/remote-script.ts';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
-import { type Become, becomeCommand } from './become.ts';
-import { collect, type RawChannel, type ScriptChannel, startScript } from './script-channel.ts';
+import { type Become, starterCommand, workerCommand } from './become.ts';
+import { type RawChannel, startScript } from './script-channel.ts';
+import { ScriptWorker } from './script-worker.ts';
 import type { Connector } from './ssh-connect.ts';
 import type { SshTarget } from './ssh-settings.ts';
 
@@ -25,20 +26,23 @@ export interface SshShellParts {
 export class SshShell implements Shell {
   readonly #parts: SshShellParts;
   readonly #connections: Promise<Client>[] = [];
+  readonly #worker: ScriptWorker;
   #closed = false;
 
-  constructor(parts: SshShellParts) { this.#parts = parts; }
-
-  async exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
-    return collect(this.#parts.name, await this.#start(script, true), stdin, this.#parts.become, timeoutMs);
+  constructor(parts: SshShellParts) {
+    this.#parts = parts;
+    const { name, become, shell = ['sh'] } = parts;
+    this.#worker = new ScriptWorker(name, become, () => this.#channel(workerCommand(become, shell)));
   }
 
-  open(script: string): Promise<ShellChannel> { return this.#start(script, false); }
+  exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
+    return this.#worker.run(script, stdin, timeoutMs);
+  }
 
-  async #start(script: string, pipelined: boolean): Promise<ScriptChannel> {
+  async open(script: string): Promise<ShellChannel> {
     const { name, become, shell = ['sh'] } = this.#parts;
-    const command = become === undefined ? `exec ${[...shell, '-c', script].map(quoted).join(' ')}` : becomeCommand(become, shell);
-    return startScript(name, await this.#channel(command), script, become, pipelined);
+    const command = become === undefined ? `exec ${[...shell, '-c', script].map(quoted).join(' ')}` : starterCommand(become, shell);
+    return startScript(name, await this.#channel(command), script, become);
   }
 
   async #channel(command: string): Promise<RawChannel> {
@@ -70,6 +74,7 @@ export class SshShell implements Shell {
   }
 
   async close(): Promise<void> {
+    await this.#worker.close();
     this.#closed = true;
     for (const connection of this.#connections.splice(0)) (await connection?.catch(() => undefined))?.end();
   }

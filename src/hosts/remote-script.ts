@@ -1,4 +1,4 @@
-import type { Fence, FileOperation, LockWords, LookQuestion } from '../ports/hosts.ts';
+import type { Fence, FileOperation, LockWords, LookQuestion, SiblingPurpose } from '../ports/hosts.ts';
 import { fenceText, formatWords } from './lock-words.ts';
 import { folderOf, nameOf, siblingPath } from './sibling.ts';
 
@@ -28,7 +28,7 @@ export function asLine(bytes: Uint8Array): string {
 }
 
 export function asStdin(...contents: readonly Uint8Array[]): Uint8Array {
-  return new TextEncoder().encode(contents.map((bytes) => `${asLine(bytes)}\n`).join(''));
+  return new TextEncoder().encode(contents.map((bytes) => `C ${asLine(bytes)}\n`).join(''));
 }
 
 export const FAILED = 70;
@@ -69,7 +69,7 @@ export const safetyFunction = `safe() {
  * syncs it: dd does both on the very descriptor, and says so when the disk took less.
  */
 export const writeFunctions = `make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
-line() { IFS= read -r c || fail io "the content did not arrive whole"; }
+line() { IFS= read -r c && case $c in "C "*) c=\${c#C };; *) false;; esac || fail io "the content did not arrive whole"; }
 fill() {
   e=$( { printf "$c" | dd bs=65536 conv=fsync >&7; } 2>&1 ) || { exec 7>&-; drop "$1"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
   exec 7>&-
@@ -165,25 +165,35 @@ printf '%s z\\n' $M
   return { text, stdin: new Uint8Array() };
 }
 
-/** Makes the prepared sibling, says `ready`, waits for the content; end of input without it removes the sibling. */
-export function prepareScript(path: string, size: number, fence: Fence, ids: { mark: string; hex: string; guardWaitS: number }): string {
+/** First half of a prepared write: the sibling, 0600, with its space taken and synced. */
+export function prepareScript(path: string, size: number, fence: Fence, ids: { hex: string; guardWaitS: number }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
-  const folder = quoted(folderOf(path));
-  const guardFolder = quoted(folderOf(fence.lockPath));
-  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
-fenced() { fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; }
-guard ${guardFolder}; fenced; safe ${folder} ${quoted(path)}; make "$S"
+  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
+guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
+safe ${quoted(folderOf(path))} ${quoted(path)}; make "$S"
 e=$(dd if=/dev/zero bs=${size} count=1 conv=fsync 2>&1 >&7) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
-exec 7>&- 8<&-
+exec 7>&-
 shape "$S" ${size}
-printf 'ready\\n'
-if ! { IFS= read -r n && IFS= read -r c; }; then drop "$S"; sync ${folder}; printf 'abandoned\\n'; exit 0; fi
-truncate -s "$n" -- "$S" || fail tool "truncate is missing"
+command -v truncate >/dev/null || { drop "$S"; fail tool "truncate is missing"; }
+`;
+  return { text, stdin: new Uint8Array() };
+}
+
+/**
+ * Second half, as short as can be: the bytes over the zeros, one fsync, the fence, the rename, the folder.
+ * Cut first: a crash in between then leaves zeros or a part, never whole keys with zeros behind them.
+ */
+export function commitScript(path: string, bytes: Uint8Array, fence: Fence, ids: { mark: string; hex: string; guardWaitS: number }): RemoteScript {
+  const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
+  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${writeFunctions}S=${sibling}; line
+[ -f "$S" ] && [ ! -h "$S" ] && truncate -s ${bytes.length} -- "$S" || fail io "$S, which was prepared, is not there any more"
 e=$( { printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync; } 2>&1 ) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
-[ "$(size "$S")" = "$n" ] || fail io "$S does not have $n bytes"
-guard ${guardFolder}; fenced; place "$S" ${quoted(path)} ${folder}
+[ "$(size "$S")" = ${bytes.length} ] || fail io "$S does not have ${bytes.length} bytes"
+guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
+place "$S" ${quoted(path)} ${quoted(folderOf(path))}
 printf '\\n${ids.mark}\\n'; cat -- ${quoted(path)} || exit ${FAILED}; printf '\\n${ids.mark}\\n'
 `;
+  return { text, stdin: asStdin(bytes) };
 }
 
 /**
@@ -257,8 +267,8 @@ place "$S" ${quoted(path)} ${quoted(folderOf(path))}
   return { text, stdin: new Uint8Array() };
 }
 
-export function dropScript(path: string, hex: string): RemoteScript {
-  return { text: `rm -f -- ${quoted(siblingPath(path, hex, 'plain'))}\n`, stdin: new Uint8Array() };
+export function dropScript(path: string, hex: string, purpose: SiblingPurpose): RemoteScript {
+  return { text: `${prelude}rm -f -- ${quoted(siblingPath(path, hex, purpose))} && sync ${quoted(folderOf(path))} || exit ${FAILED}\n`, stdin: new Uint8Array() };
 }
 
 export function fetchScript(path: string): string {

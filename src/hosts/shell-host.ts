@@ -4,7 +4,7 @@ import type { Shell, ShellChannel } from '../ports/shell.ts';
 import { ChannelReader } from './channel-reader.ts';
 import { same } from './durable-write.ts';
 import { errorOf, lookAnswer, readBackParts } from './remote-answer.ts';
-import { applyScript, asLine, breakLockScript, dropScript, fetchScript, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
+import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
 import { holdLock } from './shell-lock.ts';
 
 export interface ShellTimes {
@@ -72,30 +72,16 @@ export class ShellHost implements HostHands {
 
   async prepare(path: string, size: number, fence: Fence): Promise<PreparedWrite> {
     const ids = this.#ids();
-    const channel = await this.#shell.open(prepareScript(path, size, fence, ids));
-    const reader = new ChannelReader(channel.stdout);
-    if (await this.#within(channel, reader.line()) !== 'ready') return this.#failed(channel);
+    await this.#run(prepareScript(path, size, fence, ids));
     return {
       path,
       commit: async (bytes) => {
-        await channel.write(new TextEncoder().encode(`${bytes.length}\n${asLine(bytes)}\n`));
-        channel.end();
-        const fenceMark = `\n${ids.mark}\n`;
-        const found = await this.#within(channel, reader.until(fenceMark).then((start) => (start === undefined ? undefined : reader.until(fenceMark))));
-        if (found === undefined) return this.#failed(channel);
-        if (!same(found, bytes)) throw differs(this.name, path);
+        const [found] = readBackParts(await this.#run(commitScript(path, bytes, fence, ids)), ids.mark);
+        if (found === undefined || !same(found, bytes)) throw differs(this.name, path);
         return found;
       },
-      abandon: async () => {
-        channel.end();
-        await this.#within(channel, channel.exit);
-      },
+      abandon: async () => { await this.#run(dropScript(path, ids.hex, 'keys')); },
     };
-  }
-
-  async #failed(channel: ShellChannel): Promise<never> {
-    channel.end();
-    throw errorOf(this.name, await this.#within(channel, channel.exit));
   }
 
   /** A host that hangs is cut off: what it did is then unknown. */
@@ -122,7 +108,7 @@ export class ShellHost implements HostHands {
       channel.kill();
       // A channel that closed under our hands says best itself why.
       const ended = await Promise.race([channel.exit, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), 1000); })]);
-      await this.#run(dropScript(path, ids.hex)).catch(() => undefined);
+      await this.#run(dropScript(path, ids.hex, 'plain')).catch(() => undefined);
       throw ended !== undefined && ended.code > 0 ? errorOf(this.name, ended) : error;
     }
     channel.end();
@@ -130,7 +116,7 @@ export class ShellHost implements HostHands {
     const { code, stderr } = await channel.exit;
     if (code !== 0) throw errorOf(this.name, { code, stderr });
     if (Number(size) !== bytes) {
-      await this.#run(dropScript(path, ids.hex)).catch(() => undefined);
+      await this.#run(dropScript(path, ids.hex, 'plain')).catch(() => undefined);
       throw new HostError(this.name, 'io', `${path}: ${size ?? 'nothing'} of ${bytes} bytes arrived`);
     }
     await this.#run(storePlaceScript(path, bytes, fence, ids));
