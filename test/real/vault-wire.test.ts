@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { createServer as createTcp, type Server as TcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { HttpWire } from '../../src/adapters/vault-http.ts';
+import { Secret } from '../../src/model/secret.ts';
+import { WireError, type WireRequest } from '../../src/ports/vault.ts';
+import { makeCertificates } from './vault.ts';
+
+const look: WireRequest = { method: 'GET', path: 'sys/seal-status', timeoutMs: 2000 };
+const folder = mkdtempSync(join(tmpdir(), 'vaultctl-wire-'));
+const open: (Server | TcpServer)[] = [];
+after(() => { for (const server of open) server.close(); rmSync(folder, { recursive: true, force: true }); });
+
+async function listening(server: Server | TcpServer): Promise<number> {
+  open.push(server);
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  return (server.address() as { port: number }).port;
+}
+
+const answering = async (listener: RequestListener) => `http://127.0.0.1:${await listening(createHttp(listener))}`;
+
+/** What the wire says of a request that has no answer. */
+async function failure(address: string, { wire = new HttpWire({}), request = look }: { wire?: HttpWire; request?: WireRequest } = {}): Promise<WireError> {
+  try {
+    await wire.request(address, request);
+  } catch (error) {
+    assert.ok(error instanceof WireError, String(error));
+    assert.equal(error.address, address);
+    return error;
+  } finally {
+    wire.close();
+  }
+  throw new Error('there was an answer');
+}
+
+describe('the wire', () => {
+  it('a closed port was never reached', async () => {
+    const server = createTcp();
+    const port = await listening(server);
+    await new Promise((resolve) => { server.close(resolve); });
+    assert.equal((await failure(`http://127.0.0.1:${port}`)).reached, 'before');
+  });
+
+  it('a server that hangs up without an answer may have acted', async () => {
+    const port = await listening(createTcp((socket) => { socket.once('data', () => socket.destroy()); }));
+    assert.equal((await failure(`http://127.0.0.1:${port}`)).reached, 'unknown');
+  });
+
+  it('an answer that is cut off may have been acted on', async () => {
+    const address = await answering((_, answer) => { answer.writeHead(200, { 'content-length': '100' }); answer.write('{"sealed":'); setTimeout(() => answer.destroy(), 20); });
+    assert.equal((await failure(address)).reached, 'unknown');
+  });
+
+  it('a server that is silent for too long may have acted', async () => {
+    const address = await answering(() => { /* never */ });
+    const error = await failure(address, { request: { ...look, timeoutMs: 150 } });
+    assert.equal(error.reached, 'unknown');
+    assert.match(error.message, /0\.15 s|150 ms|time/);
+  });
+
+  it('an answer that is not JSON is a wrong address', async () => {
+    const error = await failure(await answering((_, answer) => { answer.setHeader('content-type', 'text/html'); answer.end('<html>hello'); }));
+    assert.equal(error.reached, 'config');
+    assert.match(error.message, /JSON/);
+  });
+
+  it('a redirect is not followed: what we send would go to another host', async () => {
+    let followed = false;
+    const other = await answering((_, answer) => { followed = true; answer.end('{}'); });
+    const error = await failure(await answering((_, answer) => { answer.writeHead(307, { location: `${other}/v1/sys/unseal` }).end(); }));
+    assert.deepEqual([error.reached, followed], ['config', false]);
+  });
+
+  it('an answer without end is refused before it fills the memory', async () => {
+    const error = await failure(await answering((_, answer) => {
+      const block = Buffer.alloc(1 << 20, 32);
+      for (let sent = 0; sent < 10; sent += 1) answer.write(block);
+      answer.end();
+    }), { request: { ...look, timeoutMs: 10_000 } });
+    assert.equal(error.reached, 'config');
+  });
+
+  it('an error never quotes the token or the share that was sent', async () => {
+    const token = new Secret('hvs.token-that-nobody-may-see');
+    const share = new Secret('c2hhcmUtdGhhdC1ub2JvZHktbWF5LXNlZQ==');
+    const address = await answering((request, answer) => { request.resume().on('end', () => answer.end(`no: ${token.reveal()} ${share.reveal()}`)); });
+    const error = await failure(address, { request: { method: 'PUT', path: 'sys/unseal', token, body: { key: share }, timeoutMs: 2000 } });
+    assert.ok(![token, share].some((secret) => `${error.message}${error.stack}${JSON.stringify(error)}`.includes(secret.reveal())));
+  });
+
+  it('reveals secrets at any depth of a body, and nothing else changes', async () => {
+    let seen = '';
+    const address = await answering((request, answer) => { request.on('data', (chunk) => { seen += String(chunk); }).on('end', () => answer.end('{"ok":true}')); });
+    const wire = new HttpWire({});
+    assert.deepEqual(await wire.request(address, { method: 'PUT', path: 'x', body: { key: new Secret('share-one'), deep: [{ inner: new Secret('share-two') }], reset: true } }), { status: 200, body: { ok: true } });
+    assert.deepEqual(JSON.parse(seen), { key: 'share-one', deep: [{ inner: 'share-two' }], reset: true });
+    wire.close();
+  });
+});
+
+describe('the wire over TLS', () => {
+  const files = makeCertificates(join(folder, 'tls'), ['vault.example']);
+  const ca = readFileSync(files.ca, 'utf8');
+  const server = createHttps({ cert: readFileSync(files.cert), key: readFileSync(files.key) }, (_, answer) => { answer.end('{"ok":true}'); });
+  const port = listening(server);
+
+  it('an unknown CA is a setting to mend, and nothing was sent', async () => {
+    const error = await failure(`https://127.0.0.1:${await port}`);
+    assert.equal(error.reached, 'config');
+    assert.match(error.message, /vault_cacert/);
+  });
+
+  it('a certificate for another name is a setting to mend', async () => {
+    const error = await failure(`https://127.0.0.1:${await port}`, { wire: new HttpWire({ ca, serverName: 'other.example' }) });
+    assert.equal(error.reached, 'config');
+    assert.match(error.message, /vault_tls_server_name/);
+  });
+
+  it('the given CA and the name it is for are accepted', async () => {
+    const wire = new HttpWire({ ca, serverName: 'vault.example' });
+    assert.deepEqual(await wire.request(`https://127.0.0.1:${await port}`, look), { status: 200, body: { ok: true } });
+    wire.close();
+  });
+
+  it('http to a TLS port and https to a plain one say which of the two is wrong', async () => {
+    assert.equal((await failure(await answering((_, answer) => { answer.end('{}'); }).then((address) => address.replace('http:', 'https:')))).reached, 'config');
+    const plain = await failure(`http://127.0.0.1:${await port}`);
+    assert.notEqual(plain.reached, 'before');
+  });
+});
