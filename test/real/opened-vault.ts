@@ -8,13 +8,12 @@ import { VaultHands } from '../../src/vault/hands.ts';
 export const plainWire = (): HttpWire => new HttpWire({});
 export const handsOn = (wire = plainWire()): VaultHands => new VaultHands(wire, 10_000);
 
-/** Polls until `look` says yes. @throws Error with `what` after 20 s */
-export async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 20_000; waited += 50) {
+/** Polls until `look` says yes. @throws Error with `what` after `withinMs` */
+export async function until(what: string, look: () => Promise<boolean>, withinMs = 20_000): Promise<void> {
+  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(50)) {
     if (await look()) return;
-    await sleep(50);
   }
-  throw new Error(`not within 20 s: ${what}`);
+  throw new Error(`not within ${withinMs / 1000} s: ${what}`);
 }
 
 export async function untilActive(vault: VaultEyes, address: string): Promise<void> {
