@@ -206,7 +206,7 @@ export function lockScript(path: string, words: LockWords, ids: { mark: string; 
   const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
   return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}U=$(id -u)
 held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
-ours() { l=; IFS= read -r l <${lock}; case $l in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
+ours() { o=; IFS= read -r o <${lock}; case $o in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
 words() { e=$( { printf "$1" | dd of=${lock} bs=65536 conv=fsync; } 2>&1 ) || { printf '%s\\n' "$e" >&2; return 1; }; }
 hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
 command -v flock >/dev/null || fail tool "flock is missing"

@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/adapters/clock.ts';
+import { LocalShell } from '../../src/adapters/local-shell.ts';
+import { NodeDisk } from '../../src/adapters/node-disk.ts';
+import { DiskHost } from '../../src/hosts/disk-host.ts';
+import { ShellHost } from '../../src/hosts/shell-host.ts';
+import { notRun } from '../not-run.ts';
+import { realBench, simBench, sshBench } from './host-benches.ts';
+import { hostsContract } from './hosts-contract.ts';
+
+const clock = systemClock;
+const shellHost = (parts: { shell?: readonly string[]; env?: Record<string, string> } = {}) => () =>
+  new ShellHost({ name: 'm1', shell: new LocalShell({ name: 'm1', ...parts }), clock, local: true });
+
+hostsContract('the simulated disk', async () => simBench());
+hostsContract('the disk of this machine', async () => realBench(() => new DiskHost({ name: 'm1', disk: new NodeDisk(), clock, local: true })));
+hostsContract('sh of this machine', async () => realBench(shellHost()));
+
+const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path));
+if (busybox === undefined) notRun('the hosts contract on busybox', 'busybox is missing: apt-get install busybox-static');
+else {
+  hostsContract('busybox and its applets', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'vaultctl-busybox-'));
+    const bin = join(base, 'bin');
+    mkdirSync(bin);
+    for (const applet of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) symlinkSync(busybox, join(bin, applet));
+    return realBench(shellHost({ shell: [join(bin, 'sh')], env: { PATH: bin } }), base);
+  });
+}
+
+hostsContract('a real sshd', () => sshBench({ net: 71 }));
+hostsContract('a real sshd without sftp and with one session a connection', () => sshBench({ net: 72, sftp: false, config: ['MaxSessions 1'] }));
