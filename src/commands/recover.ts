@@ -7,7 +7,7 @@ import { recoverImport, recoverSnapshot } from '../flows/recover.ts';
 import { Halt, messageOf, UsageError } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
-import { applyOnAll, archived } from '../steps/places.ts';
+import { applyOnAll, setAside } from '../steps/places.ts';
 import { activeOf, proveLive, tokenFor } from '../steps/prove-live.ts';
 import { parseImport } from '../steps/import-keys.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
@@ -107,9 +107,9 @@ async function archive(session: Session, lock: ClusterLock, operation: string): 
   for (const { host, path } of aside) operator.tell({ is: 'note', text: `to be renamed: ${host}:${path}` });
   await insist(session, `Rename these ${aside.length} files to NAME.archived-TIME?`);
   const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({
-    sight, operations: aside.filter(({ host }) => host === sight.manager.name).map(({ path }) => ({ do: 'move' as const, path, to: archived(path, machine.clock.now(), machine.clock.random(2)) })),
+    sight, operations: aside.filter(({ host }) => host === sight.manager.name).flatMap((paper) => setAside(paper, machine.clock)),
   })));
-  if (failed.length > 0) throw new Halt(haltTexts.managersUnreachable(failed, 'recover --archive', settings.inventory));
+  if (failed.length > 0) throw new Halt(haltTexts.notSetAside(failed, 'recover --archive', settings.inventory));
   operator.tell({ is: 'end', flow: 'recover --archive', text: `${aside.length} files were set aside; nothing was deleted` });
   return 0;
 }

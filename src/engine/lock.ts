@@ -25,7 +25,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const places = hosts.map((host, index) => ({ host, path: settings.managers[index]!.paths.lock }))
     .toSorted((a, b) => (a.host.name < b.host.name ? -1 : 1));
   const held: { lock: HeldLock; host: string }[] = [];
-  const missing: { host: string; why: string }[] = [];
+  const missing: { host: string; why: string; mend: string | undefined }[] = [];
   let orphan: LockWords['proof'];
   let taken: { host: string; by: LockWords | undefined } | undefined;
 
@@ -37,7 +37,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
       orphan ??= answer.before?.proof;
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      missing.push({ host: host.name, why: error.message });
+      missing.push({ host: host.name, why: error.message, mend: error.mend });
     }
   };
   const release = async () => { await each(held, ({ lock }) => lock.release()); };

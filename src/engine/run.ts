@@ -28,7 +28,7 @@ function stopWhereAsked(flow: string, hands: Hands): void {
   const signal = hands.operator.stopRequested();
   if (signal !== undefined) throw new Halt(haltTexts.stopped(signal, flow, hands.settings.inventory));
   const lost = hands.lock.lost();
-  if (lost !== undefined) throw new Halt(haltTexts.lockLost(lost, flow));
+  if (lost !== undefined) throw new Halt(haltTexts.lockLost(lost, flow, hands.settings.inventory));
 }
 
 async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover): Promise<Standing> {

@@ -7,6 +7,10 @@ interface Missing { readonly host: string; readonly why: string; readonly mend?:
 
 const at = ({ host, path }: Place) => `${host}:${path}`;
 const places = (all: readonly Place[]) => all.map(at);
+const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${safe.map(at).join(', ')}.`]);
+/** The command of a flow; `recover --import` is nothing without its file. */
+const command = (flow: string, inventory: string) => `vaultctl ${flow === 'recover --import' ? 'recover --import FILE' : flow} -i ${inventory}`;
+const without = (flag: string, missing: readonly Missing[]) => missing.map(({ host }) => `${flag} ${host}`).join(' ');
 const missingLines = (missing: readonly Missing[]) => missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`]));
 
 /** `2 min 5 s`, for the age of a lock. */
@@ -24,13 +28,13 @@ export const haltTexts = {
     what: `Stopped by ${signal}, at a safe point`,
     safe: ['Every step that was begun is finished and on disk; nothing is held in memory only.'],
     notDone: [`The rest of ${flow}.`],
-    next: [`vaultctl ${flow} -i ${inventory}`],
+    next: [command(flow, inventory)],
   }),
-  lockLost: (why: string, flow: string): HaltText => ({
+  lockLost: (why: string, flow: string, inventory: string): HaltText => ({
     code: 'lock-lost', exit: 'locked', what: 'The lock is no longer ours',
     details: [why, 'Another operator may have broken it, or the connection to most managers was cut.'],
     safe: ['Nothing was written after the lock was lost; what was delivered stays.'],
-    notDone: [`The rest of ${flow}.`], next: ['vaultctl status'],
+    notDone: [`The rest of ${flow}.`], next: [`vaultctl status -i ${inventory}`, command(flow, inventory)],
   }),
   locked: (where: string, by: Holder | undefined, nowMs: number, inventory: string): HaltText => ({
     code: 'locked', exit: 'locked', what: 'Another operator is at work on this cluster',
@@ -38,27 +42,40 @@ export const haltTexts = {
       `holder:    ${by.holder} on ${by.host} (pid ${by.pid})`, `operation: ${by.flow} ${by.operation}`, `since:     ${age(nowMs - by.sinceMs)} ago`, `seen on:   ${where}`,
     ],
     notDone: ['Nothing was touched.'],
-    next: ['wait until it ends, then run this again', `vaultctl recover --unlock -i ${inventory}   (shows the holder first; only where it is known to hang)`],
+    next: ['wait until it ends, then run the same command again', `vaultctl recover --unlock -i ${inventory}   (shows the holder first; only where it is known to hang)`],
   }),
   noMajority: (held: number, needed: number, missing: readonly Missing[], inventory: string): HaltText => ({
     code: 'no-majority', exit: 'undelivered', what: `Only ${held} of the ${needed} managers that the lock needs can be reached`,
     details: missingLines(missing), notDone: ['Nothing was touched: without a majority two operators could act at once.'],
-    next: [`vaultctl status -i ${inventory}`, `where a manager is gone for good: run again with ${missing.map(({ host }) => `--allow-missing ${host}`).join(' ')}`],
+    next: [`vaultctl status -i ${inventory}`, `where a manager is gone for good: run the same command again with ${without('--allow-missing', missing)}`],
   }),
   vaultUnreachable: (missing: readonly Missing[], inventory: string): HaltText => ({
     code: 'vault-unreachable', exit: 'unreachable', what: 'Vault cannot be reached',
-    details: missingLines(missing), notDone: ['Nothing was touched: whether Vault is initialised must be known from every node.'],
-    next: [`vaultctl status -i ${inventory}`],
+    details: missingLines(missing), notDone: ['Nothing was touched: what a silent node would have said is not guessed.'],
+    next: ['bring those nodes back, then run the same command again', `vaultctl status -i ${inventory}`,
+      ...(missing.length === 0 ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
+  }),
+  initUnanswered: (node: string, why: string, sent: boolean, intent: Place, inventory: string): HaltText => ({
+    code: 'init-unanswered', exit: 'unreachable', what: sent ? 'The reply of init did not come, and Vault does not say that it is initialised' : 'Init could not be sent: Vault went away',
+    details: [`${node}: ${why}`],
+    safe: [`The intent in ${at(intent)} says that init was about to be sent: the next run knows what to look for.`],
+    notDone: [sent ? 'No key was received, so none was written.' : 'Vault was not initialised, and no keys exist.'],
+    next: [`bring ${node} back, then: vaultctl install -i ${inventory}   (asks Vault first, and says so if the reply was lost)`, `vaultctl status -i ${inventory}`],
   }),
   noLeader: (details: readonly string[], inventory: string): HaltText => ({
     code: 'no-leader', exit: 'unreachable', what: 'Vault has no active node: which keys are live cannot be told',
-    details, safe: ['Every file was left where it is; nothing was archived.'],
-    next: [`vaultctl status -i ${inventory}`, 'bring the missing nodes back, then run the same command again'],
+    details, safe: ['Every file is where it was: nothing is archived or deleted without proof.'], notDone: ['No set of keys was called live, and none rejected.'],
+    next: [`where a node is sealed: vaultctl unseal -i ${inventory}`, 'where a node is away: bring it back', 'then run the same command again'],
   }),
   managersUnreachable: (missing: readonly Missing[], flow: string, inventory: string): HaltText => ({
     code: 'managers-unreachable', exit: 'undelivered', what: `Not every manager can be used: ${missing.map(({ host }) => host).join(', ')}`,
     details: missingLines(missing), notDone: ['Nothing was touched: unreachable is never taken for absent.'],
-    next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`, `where a manager is gone for good: ${missing.map(({ host }) => `--allow-missing ${host}`).join(' ')}`],
+    next: [`mend the above, then: ${command(flow, inventory)}`, `where a manager is gone for good: ${command(flow, inventory)} ${without('--allow-missing', missing)}`],
+  }),
+  notSetAside: (failed: readonly Missing[], flow: string, inventory: string): HaltText => ({
+    code: 'not-set-aside', exit: 'undelivered', what: `Not every file could be set aside: ${failed.map(({ host }) => host).join(', ')}`, details: missingLines(failed),
+    safe: ['What was set aside is beside where it was, as NAME.archived-TIME; nothing was deleted.'], notDone: ['The files on the managers above were left where they are.'],
+    next: [`mend the above, then: ${command(flow, inventory)}`],
   }),
   autoUnseal: (type: string): HaltText => ({
     code: 'auto-unseal', exit: 'refused', what: `This Vault has a "${type}" seal: it unseals itself and has recovery keys instead of unseal keys`,
@@ -67,62 +84,66 @@ export const haltTexts = {
   }),
   otherCluster: (found: readonly Place[], variable: string, inventory: string): HaltText => ({
     code: 'other-cluster', exit: 'refused', what: 'Credentials of another cluster? Vault is not initialised, and keys are on the managers',
-    details: places(found), safe: ['Those files were not changed.'], notDone: ['Vault was NOT initialised: it would put new keys over these.'],
-    next: [`if they belong to another cluster, set ${variable} to a path of its own`,
+    details: places(found), safe: ['Those files were not changed.'], notDone: ['Vault was NOT initialised: its new keys would have taken the place of these.'],
+    next: [`if they belong to another cluster, set ${variable} (and vault_creds_init_tmp_path, vault_creds_rotate_tmp_path) to paths of this one's own`,
       `if this Vault lost its data and a snapshot exists: vaultctl recover --restore-snapshot -i ${inventory}`,
       `if they are of no use any more: vaultctl recover --archive -i ${inventory}   (renames them, deletes nothing)`],
   }),
   finishFirst: (other: 'rotate' | 'install', found: readonly Place[], inventory: string): HaltText => ({
-    code: `finish-${other}`, exit: 'resumable', what: other === 'rotate' ? 'A rotation has not been finished' : 'An install has not been finished',
-    details: places(found), safe: [`The keys are in ${found.map(at).join(' and ')}.`], notDone: ['Nothing was touched.'],
+    code: `finish-${other}`, exit: 'resumable', what: other === 'rotate' ? 'A rotation was interrupted: finish the rotation first' : 'An install was interrupted: finish the install first',
+    details: places(found).map((place) => `checkpoint: ${place}`), safe: ['The checkpoint and every other file were left as they are.'], notDone: ['Nothing was touched.'],
     next: [`vaultctl ${other} -i ${inventory}`],
   }),
   foreignRekey: (r: { nonce: string; shares: number; threshold: number; progress: number; required: number; verification: boolean }, inventory: string): HaltText => ({
     code: 'foreign-rekey', exit: 'locked', what: 'A rekey that vaultctl did not begin is in progress',
     details: [`nonce ${r.nonce}, ${r.threshold} of ${r.shares} shares wanted, ${r.progress} of ${r.required} ${r.verification ? 'new shares verified' : 'shares given'}`],
     safe: ['It was not cancelled: somebody may be in the middle of it.'], notDone: ['Nothing was touched.'],
-    next: ['let its owner finish it, then run this again', `vaultctl recover --cancel-rekey ${r.nonce} -i ${inventory}`],
+    next: ['let its owner finish it, then run the same command again', `where nobody owns it: vaultctl recover --cancel-rekey ${r.nonce} -i ${inventory}   (asks first)`],
   }),
   conflictingMain: (found: readonly Place[], inventory: string): HaltText => ({
     code: 'conflicting-main', exit: 'refused', what: 'A manager holds keys that are neither live here nor known as older keys of this cluster',
     details: places(found), safe: ['Those files were not changed: they may be the only keys of another cluster.'],
     notDone: ['The live keys were not written over them.'],
-    next: ['if they belong to another cluster, set vault_creds_host_path to a path of its own', `if they are of no use: vaultctl recover --archive -i ${inventory}`],
+    next: ["if they belong to another cluster, set vault_creds_host_path to a path of this one's own",
+      `if they are of no use: vaultctl recover --archive -i ${inventory}   (renames what this Vault rejects, deletes nothing), then run the same command again`],
   }),
   unreadable: (found: readonly (Place & { why: string })[], inventory: string): HaltText => ({
     code: 'unreadable', exit: 'refused', what: 'A credentials file cannot be read, and no other copy proves to be live',
     details: found.map((place) => `${at(place)}: ${place.why}`), safe: ['It was left as it is: a damaged file is not an absent one.'],
     notDone: ['Nothing was initialised, written over or deleted.'],
-    next: ['mend or restore the file', `vaultctl recover --import FILE -i ${inventory}   (proves and distributes a copy kept elsewhere)`],
+    next: ['mend the file, or restore it from a backup, then run the same command again', `vaultctl recover --import FILE -i ${inventory}   (proves and distributes a copy kept elsewhere)`],
   }),
   keysRejected: (found: readonly Place[], inventory: string): HaltText => ({
     code: 'keys-rejected', exit: 'refused', what: 'Vault rejects every set of keys that the managers hold',
     details: places(found), safe: ['All of them were left where they are.', 'If a node is still unsealed, do NOT seal or restart it: export what you need with a living token.'],
     notDone: ['Nothing was distributed or archived.'],
-    next: ['the address or the path of another cluster in the inventory? (vault_addresses, vault_creds_host_path)',
-      `vaultctl recover --import FILE -i ${inventory}`, `vaultctl recover -i ${inventory}`],
+    next: [`do vault_addresses and vault_creds_host_path in ${inventory} name the same cluster? If not, mend them and run the same command again`,
+      `vaultctl recover --import FILE -i ${inventory}   (with keys kept elsewhere)`, `vaultctl recover -i ${inventory}   (says which other way helps, and why)`],
   }),
   unproven: (why: string, inventory: string): HaltText => ({
     code: 'unproven', exit: 'refused', what: 'Which keys are live cannot be proven on this server',
-    details: [why], notDone: ['Nothing was changed.'], next: [`run again with --token-file FILE (a token that may use sys/rekey or sys/rotate) -i ${inventory}`],
+    details: [why], notDone: ['Nothing was changed.'], next: ['run the same command again with --token-file FILE: a token that may use sys/rekey (or sys/rotate/root)', `vaultctl status -i ${inventory}`],
   }),
   preflight: (missing: readonly Missing[], flow: string, inventory: string): HaltText => ({
     code: 'preflight', exit: 'undelivered', what: 'A manager could not take the keys', details: missingLines(missing),
-    notDone: ['Nothing irreversible was begun: no keys exist that could be lost.'], next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`],
+    ...(flow === 'install' ? {} : { safe: ['The current keys are live and unchanged.'] }),
+    notDone: [flow === 'install' ? 'Vault was NOT initialised: no keys exist that could be lost.' : 'No new keys exist: no share was sent to Vault.'],
+    next: [`mend the above, then: ${command(flow, inventory)}`],
   }),
   undelivered: (failed: readonly Missing[], safe: readonly Place[], flow: string, inventory: string): HaltText => ({
     code: 'undelivered', exit: 'undelivered', what: `The keys could not be delivered to ${failed.map(({ host }) => host).join(', ')}`,
-    details: missingLines(failed), safe: [`The keys are in ${safe.map(at).join(', ')}.`, 'The checkpoint is kept until every manager holds them.'],
-    notDone: ['The checkpoint was not deleted.'], next: [`mend the above, then: vaultctl ${flow} -i ${inventory}`],
+    details: missingLines(failed), safe: [...keptIn(safe), 'A checkpoint is kept until every manager has proved that it holds the keys.'],
+    notDone: ['No checkpoint was deleted.'],
+    next: [`mend the above, then: ${command(flow, inventory)}`, `where a manager is gone for good: ${command(flow, inventory)} ${without('--allow-missing', failed)}`],
   }),
   nodesClosed: (failed: readonly Missing[], safe: readonly Place[], flow: string, inventory: string): HaltText => ({
     code: 'nodes-closed', exit: 'unreachable', what: `Not every Vault node could be unsealed: ${failed.map(({ host }) => host).join(', ')}`,
-    details: missingLines(failed), safe: [`The keys are in ${safe.map(at).join(', ')}.`], notDone: ['The nodes above are still sealed or unreachable.'],
-    next: [`vaultctl ${flow} -i ${inventory}`],
+    details: missingLines(failed), safe: keptIn(safe), notDone: ['The nodes above are still sealed or unreachable.'],
+    next: [`mend the above, then: ${command(flow, inventory)}`, ...(flow === 'unseal' ? [] : [`where a node is gone for good: ${command(flow, inventory)} ${without('--allow-missing-node', failed)}`])],
   }),
   notInitialised: (flow: string, inventory: string): HaltText => ({
     code: 'not-initialised', exit: 'usage', what: `Vault is not initialised: there is nothing to ${flow}`, notDone: ['Nothing was touched.'],
-    next: [`vaultctl install -i ${inventory}`],
+    next: [`vaultctl install -i ${inventory}   (stops where keys of an older Vault are on the managers)`, `if this Vault lost its data: vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
   snapshotFailed: (why: string, inventory: string): HaltText => ({
     code: 'snapshot-failed', exit: 'refused', what: 'No snapshot could be taken, so the rotation was not begun',
@@ -130,9 +151,10 @@ export const haltTexts = {
     safe: ['The current keys are live and unchanged.'], notDone: ['No rekey was started.'],
     next: [`mend the above, then: vaultctl rotate -i ${inventory}`, `vaultctl rotate --no-snapshot -i ${inventory}   (takes that risk)`],
   }),
-  notReversible: (why: string): HaltText => ({
+  notReversible: (why: string, inventory: string): HaltText => ({
     code: 'no-verification', exit: 'refused', what: 'The server would not rekey with verification, so the rotation was not begun',
-    details: [why], safe: ['The current keys are live and unchanged.'], notDone: ['No share was sent.'], next: ['vaultctl status'],
+    details: [why], safe: ['The current keys are live and unchanged.'], notDone: ['No share was sent; the rekey was cancelled.'],
+    next: ['update the server (Vault since 0.10.2 and every OpenBao can), then run the same command again', `vaultctl status -i ${inventory}`],
   }),
   rekeyInterrupted: (why: string, leftBehind: string | undefined, oldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'rekey-interrupted', exit: 'resumable', what: 'The rekey was interrupted before it took effect',
@@ -142,20 +164,15 @@ export const haltTexts = {
   }),
   sharesWhileSealed: (nodes: readonly string[], inventory: string): HaltText => ({
     code: 'shares-while-sealed', exit: 'usage', what: `The number of shares cannot be changed while a node is sealed: ${nodes.join(', ')}`,
-    safe: ['The current keys are live and unchanged.'], notDone: ['Nothing was touched.'], next: [`vaultctl unseal -i ${inventory}`, 'then run this again'],
-  }),
-  initialisedByOther: (node: string, inventory: string): HaltText => ({
-    code: 'initialised-by-other', exit: 'locked', what: 'Vault was initialised by somebody else at this very moment',
-    details: [`${node} answered that it is initialised already`], safe: ['Whoever did it has the keys; vaultctl never had any.'], notDone: ['No key was written.'],
-    next: [`vaultctl recover --import FILE -i ${inventory}   (with the keys from whoever initialised it)`],
+    safe: ['The current keys are live and unchanged.'], notDone: ['Nothing was touched.'], next: [`vaultctl unseal -i ${inventory}`, 'then run the same command again'],
   }),
   importRejected: (inventory: string): HaltText => ({
     code: 'import-rejected', exit: 'refused', what: 'Vault rejects the imported keys', safe: ['The files on the managers were not changed.'], notDone: ['Nothing was distributed.'],
-    next: [`vaultctl recover -i ${inventory}`],
+    next: ['is it the file of this very cluster, and of its last rotation?', `vaultctl recover -i ${inventory}   (says which other way helps, and why)`],
   }),
   noKeysForSnapshot: (inventory: string): HaltText => ({
     code: 'no-keys-for-snapshot', exit: 'lost', what: 'No manager holds any set of keys: a snapshot does not open without the keys it was taken under',
-    notDone: ['Nothing was changed.'], next: [`put the keys back on a manager, then: vaultctl recover --restore-snapshot -i ${inventory}`],
+    notDone: ['Nothing was changed.'], next: [`put the keys that you kept elsewhere on a manager, 0600, where vault_creds_host_path says, then: vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
   noSnapshot: (searched: readonly Place[], inventory: string): HaltText => ({
     code: 'no-snapshot', exit: 'lost', what: 'No snapshot was found on any manager', details: searched.map((place) => `searched: ${at(place)}/vault-*.snap`),
@@ -164,16 +181,18 @@ export const haltTexts = {
   emptyFirst: (nodes: readonly string[], keys: readonly Place[], inventory: string): HaltText => ({
     code: 'empty-first', exit: 'refused', what: 'This Vault is initialised, and none of the keys on the managers opens it: a snapshot is restored into an empty server only',
     details: nodes.map((node) => `initialised: ${node}`), safe: [`The keys in ${keys.map(at).join(', ')} and the snapshots were left as they are.`], notDone: ['Nothing was restored.'],
-    next: ['stop every Vault node, MOVE its storage folder away (keep it until all is well), start it again empty', `vaultctl recover --restore-snapshot -i ${inventory}`],
+    next: ['a node still unsealed? Do NOT stop it: export the secrets first, with any living token',
+      'stop every Vault node, MOVE its storage folder away (keep it until all is well), start it again empty', `vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
   notConfirmed: (name: string): HaltText => ({
     code: 'not-confirmed', exit: 'refused', what: 'Not confirmed', notDone: ['Nothing was changed.'],
-    next: [`type the name of the cluster (${name}) when asked, or give it with --confirm ${name}`],
+    next: [`run the same command again and type the name of the cluster (${name}) when asked, or give it with --confirm ${name}`],
   }),
   stageFailed: (failed: readonly Missing[], oldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'stage-failed', exit: 'undelivered', what: `The new keys could not be staged on ${failed.map(({ host }) => host).join(', ')}: the rotation was called off`,
-    details: missingLines(failed), safe: [`The old keys are live, in ${oldAt.map(at).join(', ')}.`, 'The new keys never became valid; their copies were set aside.'],
-    notDone: ['The keys were not rotated; nothing has changed.'], next: [`mend the above, then: vaultctl rotate -i ${inventory}`],
+    details: missingLines(failed), safe: [`The old keys are live, in ${oldAt.map(at).join(', ')}.`, 'The new keys never became valid; their copies were set aside wherever a manager could be reached.'],
+    notDone: ['The keys were not rotated; nothing has changed.'],
+    next: [`mend the above, then: vaultctl rotate -i ${inventory}`, `where a manager is gone for good: vaultctl rotate -i ${inventory} ${without('--allow-missing', failed)}`],
   }),
   commitUnknown: (why: string, heldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'commit-unknown', exit: 'resumable', what: 'Whether Vault took the new keys is not known yet',
@@ -183,11 +202,12 @@ export const haltTexts = {
   restored: (found: readonly Place[], inventory: string): HaltText => ({
     code: 'restored', exit: 'refused', what: 'Vault rejects the current keys and accepts the previous ones: it was restored from before the last rotation',
     details: places(found), safe: ['Both sets were left where they are.'], notDone: ['The previous set was not made the main one.'],
-    next: [`vaultctl install --accept-restored -i ${inventory}`],
+    next: [`vaultctl install --accept-restored -i ${inventory}   (makes the previous keys the main ones, renames the newer, deletes nothing)`],
   }),
   verifyFailed: (problems: readonly string[], inventory: string): HaltText => ({
     code: 'verify-failed', exit: 'resumable', what: 'The managers do not all hold complete, live keys', details: problems,
-    notDone: ['Nothing was changed: verify only looks, and cancels the rekey that it proves with.'], next: [`vaultctl distribute -i ${inventory}`],
+    notDone: ['Nothing was changed: verify only looks, and cancels the rekey that it proves with.'],
+    next: [`vaultctl distribute -i ${inventory}   (heals every manager from a copy that is proven live)`, `vaultctl status -i ${inventory}`],
   }),
   ...lostHalts,
 } as const;

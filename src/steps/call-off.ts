@@ -5,7 +5,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { setsIn } from '../engine/candidates.ts';
 import type { FileOperation } from '../ports/hosts.ts';
-import { applyOnAll, archived, missingOf } from './places.ts';
+import { applyOnAll, missingOf, setAside } from './places.ts';
 import type { Scene } from './records.ts';
 
 /** The rotation never committed: its checkpoint and staged copies are set aside by name, and a fresh one may begin. */
@@ -16,16 +16,16 @@ export const callOff: Step<Scene, Scene> = {
     const missing = missingOf(hands, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
     const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: setRotationAside(hands, sight) })));
-    if (failed.length > 0) throw new Halt(haltTexts.managersUnreachable(failed, 'rotate', hands.settings.inventory));
+    if (failed.length > 0) throw new Halt(haltTexts.notSetAside(failed, 'rotate', hands.settings.inventory));
     hands.tell({ is: 'note', text: 'the interrupted rotation never took effect: the old keys are live, its checkpoint was set aside; starting afresh' });
     return { survey: await survey(hands) };
   },
 };
 
 export function setRotationAside(hands: Hands, sight: ReachedManager): FileOperation[] {
-  return sight.papers.filter(({ role }) => role === 'rotate').map((paper): FileOperation => (
+  return sight.papers.filter(({ role }) => role === 'rotate').flatMap((paper): FileOperation[] => (
     paper.is === 'checkpoint' && setsIn(paper).every(({ part }) => part === 'old')
       // Only an intent, whose one set still stands as main.
-      ? { do: 'remove', path: paper.path }
-      : { do: 'move', path: paper.path, to: archived(paper.path, hands.clock.now(), hands.clock.random(2)) }));
+      ? [{ do: 'remove', path: paper.path }]
+      : setAside(paper, hands.clock)));
 }

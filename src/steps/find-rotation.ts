@@ -1,9 +1,10 @@
 import { isIntent } from '../engine/candidates.ts';
 import type { Fork } from '../engine/flow.ts';
-import { papersOf, reached, survey, unreachable } from '../engine/survey.ts';
+import { papersOf, survey } from '../engine/survey.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import { missingNodesOf, missingOf } from './places.ts';
+import { initReplyLost } from './init-vault.ts';
+import { missingNodesOf, missingOf, searchedIn } from './places.ts';
 import type { Scene } from './records.ts';
 import { isInitialised } from './which-world.ts';
 
@@ -24,9 +25,9 @@ export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> 
     const nodes = missingNodesOf(eyes, seen);
     if (nodes.length > 0) throw new Halt(haltTexts.vaultUnreachable(nodes, inventory));
     if (papersOf(seen, 'main', 'sibling', 'previous').every((paper) => paper.is === 'blank')) {
-      const searched = reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.main, found: 'absent' }));
-      const away = unreachable(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.main, found: 'not reached' }));
-      throw new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), [...searched, ...away], inventory));
+      const [intent] = papersOf(seen, 'install');
+      if (intent?.is === 'checkpoint') throw initReplyLost(eyes, papersOf(seen, 'install'), intent.checkpoint.meta?.startedAt ?? 'undated');
+      throw new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(seen), inventory));
     }
     const sealed = seen.nodes.flatMap((sight) => (sight.reached && sight.status.sealed ? [sight.node.name] : []));
     if (eyes.settings.shares.given && sealed.length > 0) throw new Halt(haltTexts.sharesWhileSealed(sealed, inventory));

@@ -51,10 +51,10 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
   } catch (error) {
     await prepared.abandon().catch(() => undefined);
     const cannotHaveActed = error instanceof WireError && error.reached === 'before';
-    if (cannotHaveActed) throw new Halt(haltTexts.vaultUnreachable([{ host: node.name, why: messageOf(error) }], hands.settings.inventory), { cause: error });
+    if (cannotHaveActed) throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), false, intent, hands.settings.inventory), { cause: error });
     if (await becameInitialised(hands, node.address)) throw initReplyLost(hands, [intent], 'just now');
     if (error instanceof VaultError) throw error;
-    throw new Halt(haltTexts.vaultUnreachable([{ host: node.name, why: `the reply of init did not come: ${messageOf(error)}` }], hands.settings.inventory), { cause: error });
+    throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), true, intent, hands.settings.inventory), { cause: error });
   }
 }
 

@@ -1,7 +1,9 @@
+import { isIntent } from '../engine/candidates.ts';
 import { each } from '../engine/each-host.ts';
-import { type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
+import { type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { messageOf } from '../model/halt.ts';
+import type { Clock } from '../ports/clock.ts';
 import { type FileOperation, HostError, type HostHands } from '../ports/hosts.ts';
 
 /** The master manager where it answered, else the first that did (its loss is allowed: `--allow-missing`, `--limit`). */
@@ -27,6 +29,19 @@ export function missingOf(eyes: Eyes, survey: Survey): { host: string; why: stri
 
 export function missingNodesOf(eyes: Eyes, survey: Survey): { host: string; why: string }[] {
   return survey.nodes.flatMap((sight) => (sight.reached || eyes.settings.allowMissingNodes.includes(sight.node.name) ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+}
+
+/** Every path of every manager, and what was found there: what a page that says LOST must show. */
+export function searchedIn(survey: Survey): { host: string; path: string; found: string }[] {
+  return survey.managers.flatMap((sight) => {
+    const { name, paths } = sight.manager;
+    const found = (path: string) => {
+      if (!sight.reached) return `not reached (${sight.error.message})`;
+      const paper = sight.papers.find((candidate) => candidate.path === path);
+      return paper === undefined ? 'absent' : paper.is === 'unreadable' ? `unreadable: ${paper.why}` : isIntent(paper) ? 'an intent, no keys' : paper.is === 'blank' ? 'empty' : 'keys';
+    };
+    return [paths.main, paths.installCheckpoint, paths.rotateCheckpoint, paths.previous].map((path) => ({ host: name, path, found: found(path) }));
+  });
 }
 
 export interface Failure { readonly host: string; readonly why: string; readonly mend: string | undefined }
@@ -68,6 +83,12 @@ export function stamp(nowMs: number): string {
 
 export function archived(path: string, nowMs: number, salt: string): string {
   return `${path}.archived-${stamp(nowMs)}-${salt}`;
+}
+
+/** Renamed, never deleted, and 0600 from then on. A symbolic link is renamed itself: what it leads to is not ours. */
+export function setAside({ path, tooOpen, throughLink }: Paper, clock: Clock): FileOperation[] {
+  const move = { do: 'move', path, to: archived(path, clock.now(), clock.random(2)) } as const;
+  return tooOpen && !throughLink ? [{ do: 'tighten', path }, move] : [move];
 }
 
 export function hasFile(sight: ReachedManager, role: 'main' | 'install' | 'rotate' | 'previous'): boolean {

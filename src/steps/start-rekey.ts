@@ -30,7 +30,7 @@ export const startRekey: Step<Saved, Rotating> = {
     const begun = await begin(hands, address, wanted, token);
     if (!begun.verificationRequired) {
       await hands.vault.rekeyCancel(address, begun.nonce, token);
-      throw new Halt(haltTexts.notReversible('its reply to the start of the rekey does not say verification_required: true'));
+      throw new Halt(haltTexts.notReversible('its reply to the start of the rekey does not say verification_required: true', hands.settings.inventory));
     }
     await record(begun.nonce);
     return { ...saved, nonce: begun.nonce, startedAt, fromCheckpoint: true, generation: saved.generation + 1 };

@@ -8,7 +8,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import { initReplyLost } from './init-vault.ts';
-import { missingOf } from './places.ts';
+import { missingOf, searchedIn } from './places.ts';
 import { activeOf, proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
 
@@ -64,9 +64,7 @@ function nothingFound(eyes: Eyes, survey: Survey): Halt {
   if (unreadable.some(({ role }) => role !== 'sibling') || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
   const [intent] = intents;
   if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated');
-  const searched = reached(survey).flatMap(({ manager: { name, paths } }) =>
-    [paths.main, paths.installCheckpoint, paths.rotateCheckpoint, paths.previous].map((path) => ({ host: name, path, found: 'absent' })));
-  return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searched, inventory));
+  return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(survey), inventory));
 }
 
 function rejected(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Halt {

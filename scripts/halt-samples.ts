@@ -1,0 +1,94 @@
+import type { HaltText } from '../src/model/halt.ts';
+import { haltTexts } from '../src/model/halts.ts';
+
+const inventory = 'hosts.yaml';
+const main = '/etc/kubernetes/vault-unseal.json';
+const installTmp = '/etc/kubernetes/vault-creds-init.json.tmp';
+const rotateTmp = '/etc/kubernetes/vault-creds-rotate.json.tmp';
+const previous = '/etc/kubernetes/vault-unseal.previous.json';
+const snapshots = '/var/lib/vaultctl';
+const vaults = ['https://10.0.0.11:8200', 'https://10.0.0.12:8200', 'https://10.0.0.13:8200'];
+const [vault] = vaults as [string];
+const on = (path: string, ...hosts: string[]) => hosts.map((host) => ({ host, path }));
+const away = { host: 'node3', why: 'no answer on port 22 within 10 s', mend: undefined };
+const full = { host: 'node2', why: 'no space left on /etc/kubernetes', mend: 'free some space' };
+const unknownKey = { host: 'node2', why: 'its host key is not in ~/.ssh/known_hosts', mend: 'ssh-keyscan -H node2 >> ~/.ssh/known_hosts   (after comparing the fingerprint)' };
+const nowMs = Date.UTC(2026, 10, 22, 3, 7, 5);
+const rekey = { nonce: '6b5d9a0c-8f0e-4f5c-9c1e-2f4f6f3c0a11', shares: 5, threshold: 3, progress: 1, required: 2, verification: false };
+const searched = ['node1', 'node2', 'node3'].flatMap((host) => [main, installTmp, rotateTmp, previous].map((path) => ({ host, path, found: 'absent' })));
+const snapshot = on(`${snapshots}/vault-20261122T030000Z-1f2e3d4c5b6a.snap`, 'node1', 'node2');
+
+/**
+ * Every way to stop, with data as an operator would meet it: entry of the registry → variant → page. An entry without
+ * a sample does not compile. The golden texts and docs/exit-codes-and-messages.md are made from these.
+ */
+export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly<Record<string, HaltText>> } = {
+  stopped: {
+    '': haltTexts.stopped('SIGINT', 'rotate', inventory), sigterm: haltTexts.stopped('SIGTERM', 'install', inventory),
+    sighup: haltTexts.stopped('SIGHUP', 'unseal', inventory), import: haltTexts.stopped('SIGINT', 'recover --import', inventory),
+  },
+  lockLost: { '': haltTexts.lockLost('node1: the connection was cut; node2: the connection was cut', 'rotate', inventory) },
+  locked: {
+    '': haltTexts.locked('node1', { holder: 'alice', host: 'bastion', flow: 'rotate', operation: '1f2e3d4c5b6a', sinceMs: nowMs - 125_000, pid: 4711 }, nowMs, inventory),
+    unnamed: haltTexts.locked('node1', undefined, nowMs, inventory),
+  },
+  noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
+  vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
+  initUnanswered: {
+    '': haltTexts.initUnanswered(vault, 'the connection was reset', true, { host: 'node1', path: installTmp }, inventory),
+    unsent: haltTexts.initUnanswered(vault, 'connection refused', false, { host: 'node1', path: installTmp }, inventory),
+  },
+  noLeader: { '': haltTexts.noLeader([`${vaults[0]}: standby`, `${vaults[1]}: connection refused`, `${vaults[2]}: sealed (0 of 2 shares given)`], inventory) },
+  managersUnreachable: { '': haltTexts.managersUnreachable([unknownKey, away], 'install', inventory) },
+  notSetAside: { '': haltTexts.notSetAside([away], 'rotate', inventory), archive: haltTexts.notSetAside([away], 'recover --archive', inventory) },
+  autoUnseal: { '': haltTexts.autoUnseal('awskms') },
+  otherCluster: { '': haltTexts.otherCluster(on(main, 'node1', 'node2'), 'vault_creds_host_path', inventory) },
+  finishFirst: {
+    rotate: haltTexts.finishFirst('rotate', on(rotateTmp, 'node1', 'node2'), inventory), install: haltTexts.finishFirst('install', on(installTmp, 'node1', 'node2'), inventory),
+  },
+  foreignRekey: { '': haltTexts.foreignRekey(rekey, inventory), verifying: haltTexts.foreignRekey({ ...rekey, progress: 2, required: 3, verification: true }, inventory) },
+  conflictingMain: { '': haltTexts.conflictingMain(on(main, 'node3'), inventory) },
+  unreadable: { '': haltTexts.unreadable([{ host: 'node2', path: main, why: 'it is not JSON (cut off?)' }], inventory) },
+  keysRejected: { '': haltTexts.keysRejected(on(main, 'node1', 'node2', 'node3'), inventory) },
+  unproven: { '': haltTexts.unproven(`rekey (no token was given): ${vault} answered 403: permission denied`, inventory) },
+  preflight: { install: haltTexts.preflight([full], 'install', inventory), rotate: haltTexts.preflight([full], 'rotate', inventory) },
+  undelivered: {
+    '': haltTexts.undelivered([away], [...on(installTmp, 'node1'), ...on(main, 'node1', 'node2')], 'install', inventory),
+    unkept: haltTexts.undelivered([full], [], 'distribute', inventory),
+  },
+  nodesClosed: {
+    '': haltTexts.nodesClosed([{ host: vaults[2]!, why: 'it did not open within 30 s of its last share' }], on(main, 'node1', 'node2', 'node3'), 'rotate', inventory),
+    unseal: haltTexts.nodesClosed([{ host: vaults[2]!, why: 'no keys could be read on any manager' }], [], 'unseal', inventory),
+  },
+  notInitialised: { '': haltTexts.notInitialised('rotate', inventory) },
+  snapshotFailed: { '': haltTexts.snapshotFailed('a snapshot needs a token, and the root token is gone: give one with --token-file', inventory) },
+  notReversible: { '': haltTexts.notReversible('its reply to the start of the rekey does not say verification_required: true', inventory) },
+  rekeyInterrupted: {
+    '': haltTexts.rekeyInterrupted('node1: no space left on /etc/kubernetes', undefined, on(main, 'node1', 'node2', 'node3'), inventory),
+    uncancelled: haltTexts.rekeyInterrupted('the connection was reset', 'connection refused', on(main, 'node1', 'node2', 'node3'), inventory),
+  },
+  sharesWhileSealed: { '': haltTexts.sharesWhileSealed([vaults[1]!], inventory) },
+  importRejected: { '': haltTexts.importRejected(inventory) },
+  noKeysForSnapshot: { '': haltTexts.noKeysForSnapshot(inventory) },
+  noSnapshot: { '': haltTexts.noSnapshot(on(snapshots, 'node1', 'node2', 'node3'), inventory) },
+  emptyFirst: { '': haltTexts.emptyFirst(vaults, [...on(rotateTmp, 'node1', 'node2', 'node3'), ...on(main, 'node1', 'node2', 'node3')], inventory) },
+  notConfirmed: { '': haltTexts.notConfirmed('production') },
+  stageFailed: { '': haltTexts.stageFailed([full], on(main, 'node1', 'node2', 'node3'), inventory) },
+  commitUnknown: { '': haltTexts.commitUnknown('rekey verify: the connection was reset', on(rotateTmp, 'node1', 'node2', 'node3'), inventory) },
+  restored: { '': haltTexts.restored([...on(main, 'node1'), ...on(previous, 'node1')], inventory) },
+  verifyFailed: { '': haltTexts.verifyFailed([`node2:${main}: differs from the others`, `node3:${main}: can be read by others than its owner`], inventory) },
+  credentialsLost: { '': haltTexts.credentialsLost(vaults, searched, inventory) },
+  initReplyLost: { '': haltTexts.initReplyLost([vault], on(installTmp, 'node1'), '2026-11-22T03:00:00.000Z', inventory) },
+  cannotTellLost: { '': haltTexts.cannotTellLost([unknownKey, away], inventory) },
+  halfCommit: {
+    '': haltTexts.halfCommit(snapshot, on(rotateTmp, 'node1', 'node2', 'node3'), [], inventory),
+    open: haltTexts.halfCommit(snapshot, on(rotateTmp, 'node1', 'node2', 'node3'), [vaults[1]!], inventory),
+    unsaved: haltTexts.halfCommit([], on(rotateTmp, 'node1', 'node2', 'node3'), [], inventory),
+  },
+};
+
+/** File names of the golden texts: `locked`, `locked.unnamed` → the page. */
+export function everySample(): { readonly entry: keyof typeof haltTexts; readonly name: string; readonly text: HaltText }[] {
+  return (Object.keys(haltSamples) as (keyof typeof haltTexts)[]).flatMap((entry) =>
+    Object.entries(haltSamples[entry]).map(([variant, text]) => ({ entry, name: variant === '' ? entry : `${entry}.${variant}`, text })));
+}
