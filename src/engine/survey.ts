@@ -17,7 +17,7 @@ const LIMIT_BYTES = 1 << 20;
 export type Role = 'main' | 'install' | 'rotate' | 'previous' | 'sibling';
 
 /** What one credential file holds. `unreadable` is never `absent`, and `blank` (preallocated, torn to nothing) never held a key. */
-export type Paper = { readonly role: Role; readonly host: string; readonly path: string; readonly modifiedMs: number; readonly tooOpen: boolean } & (
+export type Paper = { readonly role: Role; readonly host: string; readonly path: string; readonly modifiedMs: number; readonly tooOpen: boolean; readonly throughLink: boolean } & (
   | { readonly is: 'set'; readonly set: KeySet; readonly bytes: Uint8Array }
   | { readonly is: 'checkpoint'; readonly checkpoint: Checkpoint; readonly bytes: Uint8Array }
   | { readonly is: 'blank' }
@@ -89,14 +89,16 @@ export async function lookAtManager(host: HostEyes, manager: Manager): Promise<R
   add('rotate', paths.rotateCheckpoint);
   add('previous', paths.previous);
   for (const [path, found] of sight.siblings) {
-    if (found.is !== 'absent' && !path.endsWith('.plain')) papers.push(readPaper('sibling', host.name, path, found, sight.user.uid));
+    if (found.is !== 'absent') papers.push(readPaper('sibling', host.name, path, found, sight.user.uid));
   }
   const about = sight.files.get(paths.about);
   return { reached: true, manager, host, sight, folder, papers, about: about?.is === 'file' ? parseAbout(about.bytes) : undefined };
 }
 
 function readPaper(role: Role, host: string, path: string, found: Exclude<FileSight, { is: 'absent' }>, uid: number): Paper {
-  const base = { role, host, path, modifiedMs: found.is === 'file' ? found.modifiedMs : 0, tooOpen: found.is === 'file' && ((found.mode & 0o077) !== 0 || found.uid !== uid) };
+  const base = { role, host, path, modifiedMs: found.is === 'file' ? found.modifiedMs : 0, tooOpen: found.is === 'file' && ((found.mode & 0o077) !== 0 || found.uid !== uid), throughLink: found.is === 'file' && found.throughLink };
+  // What was on its way to a file without secrets is litter, whatever is in it.
+  if (role === 'sibling' && path.endsWith('.plain')) return { ...base, is: 'blank' };
   if (found.is === 'unreadable') return { ...base, is: 'unreadable', why: found.why };
   if (role === 'main' || role === 'previous') {
     const parsed = parseKeyFile(found.bytes);

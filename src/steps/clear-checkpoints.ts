@@ -6,7 +6,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
-import { applyOnAll, archived } from './places.ts';
+import { applyOnAll, setAside } from './places.ts';
 import type { Held } from './records.ts';
 
 /**
@@ -31,8 +31,8 @@ function clearing(hands: Hands, held: Held, sight: ReachedManager): FileOperatio
   // This run may have written checkpoints where its first look saw none.
   const written: FileOperation[] = [paths.installCheckpoint, paths.rotateCheckpoint]
     .filter((path) => !sight.papers.some((paper) => paper.path === path)).map((path) => ({ do: 'remove', path }));
-  const found = sight.papers.filter(({ role }) => role === 'install' || role === 'rotate' || role === 'sibling').map((paper): FileOperation => (
-    isHeldElsewhere(paper, held) ? { do: 'remove', path: paper.path } : { do: 'move', path: paper.path, to: archived(paper.path, hands.clock.now(), hands.clock.random(2)) }));
+  const found = sight.papers.filter(({ role }) => role === 'install' || role === 'rotate' || role === 'sibling').flatMap((paper): FileOperation[] => (
+    isHeldElsewhere(paper, held) ? [{ do: 'remove', path: paper.path }] : setAside(paper, hands.clock)));
   return [...written, ...found];
 }
 

@@ -9,7 +9,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
 import { iso } from './declare-intent.ts';
-import { applyOnAll, archived, type Failure, masterOf, missingOf, sameBytes } from './places.ts';
+import { applyOnAll, type Failure, masterOf, missingOf, sameBytes, setAside } from './places.ts';
 import type { Held } from './records.ts';
 
 /** The live set as main on every manager, read back byte by byte; what it replaces is kept, never lost. */
@@ -54,21 +54,21 @@ function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: A
   const main = paperOf(sight, 'main');
   const operations: FileOperation[] = [];
   if (held.committed !== undefined) operations.push({ do: 'write', path: paths.rotateCheckpoint, bytes: held.committed, purpose: 'keys' });
-  if (main !== undefined && !(main.is === 'set' && sameShares(main.set, held.set))) operations.push(...setAside(hands, held, sight, main));
+  if (main !== undefined && !(main.is === 'set' && sameShares(main.set, held.set))) operations.push(...replaceMain(hands, held, sight, main));
   else if (held.replaces !== undefined && hands.settings.keepPrevious > 0 && !keepsAlready(sight, held.replaces)) operations.push(previous(paths.previous, held.replaces));
   if (held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true) operations.push({ do: 'write', path: paths.main, bytes, purpose: 'keys' });
   operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
   return operations;
 }
 
-function setAside(hands: Hands, held: Held, sight: ReachedManager, main: Paper): FileOperation[] {
+function replaceMain(hands: Hands, held: Held, sight: ReachedManager, main: Paper): FileOperation[] {
   const { paths } = sight.manager;
-  if (main.is !== 'set') return [{ do: 'move', path: paths.main, to: archived(paths.main, hands.clock.now(), hands.clock.random(2)) }];
+  if (main.is !== 'set') return setAside(main, hands.clock);
   const kept = held.replaces ?? main.set;
   const operations: FileOperation[] = [];
   if (hands.settings.keepPrevious > 0) operations.push(previous(paths.previous, kept));
   // An ancestor further back than the one kept as previous is nobody's last hope, and still not deleted.
-  if (!sameShares(main.set, kept)) operations.push({ do: 'move', path: paths.main, to: archived(paths.main, hands.clock.now(), hands.clock.random(2)) });
+  if (!sameShares(main.set, kept)) operations.push(...setAside(main, hands.clock));
   return operations;
 }
 
