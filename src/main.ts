@@ -17,15 +17,15 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function report(error: unknown, json: boolean): Promise<number> {
-  const [{ exitCodes, Halt, haltPage, messageOf }, { redact }] = await Promise.all([import('./model/halt.ts'), import('./model/secret.ts')]);
+  const [{ exitCodes, Halt, haltPage, messageOf }, { redact, redactedJson }] = await Promise.all([import('./model/halt.ts'), import('./model/secret.ts')]);
   if (error instanceof Halt) {
-    if (json) process.stdout.write(`${redact(JSON.stringify({ is: 'halt', ...error.text, exit: error.exitCode }))}\n`);
+    if (json) process.stdout.write(`${redactedJson({ is: 'halt', ...error.text, exit: error.exitCode })}\n`);
     else process.stderr.write(redact(haltPage(error.text)));
     return error.exitCode;
   }
   const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
   const page = `Unexpected: ${messageOf(error)}${cause}\n\nSafe:\n  every step that was reported done is on disk; nothing is deleted before every manager holds the keys.\n\nNext:\n  vaultctl status\n  then the same command again: it looks at the world and goes on from there\n`;
-  if (json) process.stdout.write(`${redact(JSON.stringify({ is: 'halt', code: 'unexpected', what: messageOf(error), exit: exitCodes.unexpected }))}\n`);
+  if (json) process.stdout.write(`${redactedJson({ is: 'halt', code: 'unexpected', what: messageOf(error), exit: exitCodes.unexpected })}\n`);
   else process.stderr.write(redact(page + (process.env.VAULTCTL_DEBUG === '1' && error instanceof Error ? `\n${error.stack}\n` : '')));
   return exitCodes.unexpected;
 }

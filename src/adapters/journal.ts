@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { redact } from '../model/secret.ts';
+import { redactedJson } from '../model/secret.ts';
 import type { Event } from '../ports/operator.ts';
 
 /** Appends what happened to the journal on this host; it is helpful and never needed, so a journal that cannot be written stops nothing. */
@@ -12,7 +12,7 @@ export function journalTo(path: string, words: { operation?: string; host: strin
     if (dead || (event.is === 'step' && event.mark === 'start')) return;
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      appendFileSync(path, `${redact(JSON.stringify({ at: new Date().toISOString(), host: words.host, operation, ...event }))}\n`, { mode: 0o600 });
+      appendFileSync(path, `${redactedJson({ at: new Date().toISOString(), host: words.host, operation, ...event })}\n`, { mode: 0o600 });
     } catch {
       dead = true;
     }

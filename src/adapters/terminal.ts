@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { redact, Secret } from '../model/secret.ts';
+import { redact, redactedJson, Secret } from '../model/secret.ts';
 import type { Event, Operator } from '../ports/operator.ts';
 
 export interface TerminalOptions { readonly json: boolean; readonly color: boolean; readonly confirm: string | undefined; readonly quiet: boolean; readonly journal?: (event: Event) => void }
@@ -39,7 +39,7 @@ export class Terminal implements Operator {
 
   tell(event: Event): void {
     this.#options.journal?.(event);
-    if (this.#options.json) { this.#write(process.stdout, JSON.stringify(event)); return; }
+    if (this.#options.json && !this.#options.quiet) { process.stdout.write(`${redactedJson(event)}\n`); return; }
     if (event.is === 'warning') return this.#line(process.stderr, `! ${event.text}`);
     if (this.#options.quiet) return;
     switch (event.is) {

@@ -28,6 +28,13 @@ export class Secret {
 /** `text` with every known secret replaced: for errors and output of libraries that may quote what we sent. */
 export function redact(text: string): string {
   let clean = text;
-  for (const value of known) if (clean.includes(value)) clean = clean.replaceAll(value, '[redacted]');
+  const found = [...known].filter((value) => text.includes(value));
+  // The longest first: of a secret that begins with another one no rest may stay.
+  for (const value of found.toSorted((a, b) => b.length - a.length)) clean = clean.replaceAll(value, '[redacted]');
   return clean;
+}
+
+/** One line of JSON, its texts redacted before quotes and controls in a secret are written differently. */
+export function redactedJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => (typeof part === 'string' ? redact(part) : part));
 }
