@@ -1,0 +1,413 @@
+import type { KeySet } from '../../src/model/keys.ts';
+import type { Secret } from '../../src/model/secret.ts';
+import { type WireAnswer, WireError, type WireRequest } from '../../src/ports/vault.ts';
+import { Dice } from './dice.ts';
+import { splitKey } from './gf256.ts';
+import { denied, done, no, noActive, notInitialised, ok, sealed, unsupported, wrongSet } from './vault-answers.ts';
+import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, isUnfinished, keyOf, opensWith, type Token, written } from './vault-disk.ts';
+import { badShape, type RekeyHost, SimRekey } from './vault-rekey.ts';
+import { Died, type SimHook, SimWire } from './vault-wire.ts';
+
+/**
+ * Vault servers, simulated at the level of requests. Fault model:
+ *
+ * - Every node has a disk (what `Durable` says; a write is atomic and durable at once) and a memory that a crash, a restart
+ *   and a seal empty: unseal progress, the opened keyring, the leader's rekey and its join challenges.
+ * - Nodes of one cluster share a log: an entry reaches every node that is up and unsealed, and needs a majority of the
+ *   voters. A node that is down or sealed keeps the disk it had, reports that disk's t and n, opens with the keys of that
+ *   disk, and catches up once it is unsealed and there is a leader.
+ * - `init` and each request are one instant, with one exception: the commit of a rekey is five writes, and before each the
+ *   `beforeWrite` hook may kill the server or fail the write. After the first and before the second no set of shares opens the disk; after
+ *   the second NEW opens it, the node mends the rest when it becomes active, and seals itself once.
+ * - A failed write leaves the rekey in memory: verifying again runs the commit again, which mends it.
+ * - The wire (one for each process) asks its hook before and after each request: `refuse` (nobody listens), `lose` (before:
+ *   the request never came; after: the answer did not), `crash` (the server dies before or after acting; the answer is lost).
+ *   A throw or a promise of the hook passes through to the caller: that is how its own process dies.
+ * - Elections and a follower's last steps take the time of `clock`; everything else takes none. Chance comes from `seed`.
+ * - Not modelled: partitions between nodes, disks that lie, leases and policies (a token is root or nothing).
+ */
+export interface SimVaultOptions {
+  readonly clock: { now(): number };
+  readonly nodes?: number;
+  readonly seed?: number;
+  readonly electionMs?: number;
+  readonly joinMs?: number;
+  /** `sys/rekey` demands a token, as Vault 2 does. */
+  readonly tokenForRekey?: boolean;
+  /** `rotate`: OpenBao 2.5 and later. */
+  readonly family?: 'rekey' | 'rotate';
+  readonly sealType?: string;
+  readonly storageType?: string;
+}
+
+export type WriteHook = (node: string, write: CommitWrite) => 'crash' | 'fail' | undefined | void;
+
+export interface Node {
+  readonly name: string;
+  readonly address: string;
+  up: boolean;
+  disk: Durable | undefined;
+  /** The keyring is in memory. */
+  open: boolean;
+  given: Uint8Array[];
+  nonce: string;
+  /** The seal's numbers that memory still holds though the disk was replaced below it; a restart reads them anew. */
+  cachedSeal: Durable['seal'] | undefined;
+  /** It knows whom to join; `key` once its shares were accepted. */
+  joining: { readonly leader: string; readonly clusterId: string; readonly seal: Durable['seal']; readonly acceptedMs: number | undefined } | undefined;
+}
+
+interface Leadership { readonly node: Node; readonly rekey: SimRekey; readonly challenges: Set<string> }
+
+export class SimVault {
+  readonly nodes: readonly Node[];
+  readonly #options: Required<Omit<SimVaultOptions, 'nodes' | 'seed'>>;
+  #dice: Dice;
+  readonly #leaders = new Map<string, Leadership>();
+  readonly #electionAt = new Map<string, number>();
+  readonly #snapshots = new Map<string, Durable>();
+  beforeWrite: WriteHook = () => undefined;
+
+  constructor({ nodes = 1, seed = 1, ...options }: SimVaultOptions) {
+    this.#options = { electionMs: 1000, joinMs: 500, tokenForRekey: false, family: 'rekey', sealType: 'shamir', storageType: 'raft', ...options };
+    this.#dice = new Dice(seed);
+    this.nodes = Array.from({ length: nodes }, (_, index): Node => ({
+      name: `v${index + 1}`, address: `http://v${index + 1}:8200`, up: true, disk: undefined, open: false, given: [], nonce: '', cachedSeal: undefined, joining: undefined,
+    }));
+  }
+
+  get addresses(): string[] { return this.nodes.map(({ address }) => address); }
+
+  /** One process's way to the servers. */
+  wire(hook: SimHook = () => undefined): SimWire { return new SimWire(this, hook); }
+
+  crashNode(name: string): void { this.#close(this.node(name)); this.node(name).up = false; this.node(name).cachedSeal = undefined; }
+  startNode(name: string): void { this.node(name).up = true; }
+  restartNode(name: string): void { this.crashNode(name); this.startNode(name); }
+  sealNode(name: string): void { this.#close(this.node(name)); }
+  /** Its storage is gone; it comes up as a virgin. */
+  wipeNode(name: string): void { this.restartNode(name); this.node(name).disk = undefined; }
+  /** The leader of the only cluster gives up; an election follows. Its rekey is lost. */
+  stepDown(): void { this.#tick(); this.#leaders.clear(); }
+
+  node(nameOrAddress: string): Node {
+    const node = this.nodes.find(({ name, address }) => name === nameOrAddress || address === nameOrAddress);
+    if (node === undefined) throw new Error(`no simulated node ${nameOrAddress}`);
+    return node;
+  }
+
+  leader(): Node | undefined { this.#tick(); return [...this.#leaders.values()][0]?.node; }
+  get initialised(): boolean { return this.nodes.some(({ disk }) => disk !== undefined); }
+
+  /** Would this set bring the cluster up again, from what is on the disks now and a majority of them? */
+  opens(set: KeySet): boolean {
+    const key = keyOf(set.shares.slice(0, set.threshold).map((share) => bytesOf(share.reveal()) ?? new Uint8Array()));
+    const newest = this.#newest();
+    if (key === undefined || newest === undefined) return false;
+    // Copies that lag behind hold votes too: they open with the keys of their time, and catch up.
+    return opensWith(newest, key) && this.nodes.filter(({ disk }) => disk?.clusterId === newest.clusterId).length * 2 > newest.voters.length;
+  }
+
+  /** The server's commit was cut off where no set opens it. */
+  halfCommitted(): boolean {
+    const newest = this.#newest();
+    return newest !== undefined && newest.storedKeys.root !== newest.keyring;
+  }
+
+  /** Every disk as it is; a copy of the world to come back to, with `putBack`. */
+  snapshotState(): readonly (Durable | undefined)[] { return this.nodes.map(({ disk }) => disk); }
+
+  putBack(disks: readonly (Durable | undefined)[]): void { this.nodes.forEach((node, index) => { this.restartNode(node.name); node.disk = disks[index]; }); }
+
+  tokenIsValid(token: Secret): boolean { return this.#newest()?.tokens.some(({ value }) => value === token.reveal()) ?? false; }
+
+  #newest(): Durable | undefined {
+    return this.nodes.reduce<Durable | undefined>((best, { disk }) => (disk !== undefined && (best === undefined || disk.index > best.index) ? disk : best), undefined);
+  }
+
+  /** What a request does, once it has arrived. */
+  serve(node: Node, request: WireRequest): WireAnswer {
+    this.#tick();
+    const method = request.method === 'POST' ? 'PUT' : request.method;
+    switch (`${method} ${request.path}`) {
+      case 'GET sys/seal-status': return ok(this.#sealStatus(node));
+      case 'GET sys/health': return this.#health(node);
+      case 'PUT sys/init': return this.#init(node, request.body ?? {});
+      case 'PUT sys/unseal': return this.#unseal(node, request.body ?? {});
+      case 'PUT sys/storage/raft/join': return this.#join(node, request.body ?? {});
+      case 'GET sys/leader': return this.#leaderAnswer(node);
+      default: return this.#forwarded(node, request);
+    }
+  }
+
+  died(node: Node): void { this.crashNode(node.name); }
+
+  #close(node: Node): void {
+    node.open = false;
+    node.given = [];
+    node.nonce = '';
+    if (node.disk === undefined) node.joining = undefined;
+    for (const [cluster, { node: leader }] of this.#leaders) if (leader === node) this.#leaders.delete(cluster);
+  }
+
+  /** What happens by itself as time goes by: elections, catching up, joins. */
+  #tick(): void {
+    const now = this.#options.clock.now();
+    for (const cluster of new Set(this.nodes.flatMap(({ disk }) => (disk === undefined ? [] : [disk.clusterId])))) this.#elect(cluster, now);
+    for (const node of this.nodes) {
+      const leader = node.joining === undefined ? undefined : this.#leaders.get(node.joining.clusterId)?.node;
+      if (!node.up || leader?.disk === undefined || node.joining?.acceptedMs === undefined || now < node.joining.acceptedMs + this.#options.joinMs) continue;
+      node.joining = undefined;
+      node.open = true;
+      this.#append(leader, (disk) => ({ ...disk, voters: [...new Set([...disk.voters, node.name])] }));
+      node.disk = leader.disk;
+    }
+  }
+
+  #elect(cluster: string, now: number): void {
+    const members = this.nodes.filter(({ disk }) => disk?.clusterId === cluster);
+    const awake = members.filter(({ up, open }) => up && open);
+    const best = awake.reduce<Node | undefined>((winner, node) => (winner === undefined || node.disk!.index > winner.disk!.index ? node : winner), undefined);
+    const hasMajority = best !== undefined && awake.filter(({ name }) => best.disk!.voters.includes(name)).length * 2 > best.disk!.voters.length;
+    if (best === undefined || !hasMajority) {
+      this.#leaders.delete(cluster);
+      this.#electionAt.delete(cluster);
+      return;
+    }
+    const leader = this.#leaders.get(cluster)?.node;
+    if (leader !== undefined) {
+      for (const node of awake) node.disk = leader.disk;
+      return;
+    }
+    const due = this.#electionAt.get(cluster) ?? now + this.#options.electionMs;
+    this.#electionAt.set(cluster, due);
+    if (now < due) return;
+    this.#electionAt.delete(cluster);
+    this.#takeOver(best, cluster, awake);
+  }
+
+  #takeOver(node: Node, cluster: string, awake: readonly Node[]): void {
+    for (const follower of awake) follower.disk = node.disk;
+    const disk = node.disk!;
+    if (isUnfinished(disk) && disk.storedKeys.root === disk.keyring) {
+      // The last writes of a commit that was cut off: it mends them, and starts over.
+      const whole = { ...disk, index: disk.index + 1, rootKey: disk.keyring, shamirKek: disk.storedKeys.kek };
+      for (const follower of awake) { follower.disk = whole; this.#close(follower); }
+      return;
+    }
+    this.#leaders.set(cluster, { node, challenges: new Set(), rekey: new SimRekey(this.#hostOf(node), this.#options.family === 'rotate' ? 'rotation' : 'rekey') });
+  }
+
+  #hostOf(node: Node): RekeyHost {
+    return { dice: this.#dice, now: () => this.#options.clock.now(), disk: () => node.disk!, commit: (fresh: Fresh) => this.#commit(node, fresh) };
+  }
+
+  /** The same servers once more, memory and all, in a world with a clock of its own: what happens there does not happen here. */
+  clone(clock: { now(): number }): SimVault {
+    const twin = new SimVault({ ...this.#options, nodes: this.nodes.length, clock });
+    twin.#dice = this.#dice.copy();
+    this.nodes.forEach((node, index) => Object.assign(twin.nodes[index]!, node, { given: [...node.given] }));
+    for (const [cluster, { node, rekey, challenges }] of this.#leaders) {
+      const leader = twin.node(node.name);
+      twin.#leaders.set(cluster, { node: leader, challenges: new Set(challenges), rekey: rekey.copy(twin.#hostOf(leader)) });
+    }
+    for (const [cluster, due] of this.#electionAt) twin.#electionAt.set(cluster, due);
+    for (const [id, saved] of this.#snapshots) twin.#snapshots.set(id, saved);
+    return twin;
+  }
+
+  #commit(node: Node, fresh: Fresh): boolean {
+    for (const write of COMMIT) {
+      const fate = this.beforeWrite(node.name, write);
+      if (fate === 'crash') throw new Died();
+      if (fate === 'fail') return false;
+      this.#append(node, (disk) => written(disk, write, fresh));
+    }
+    return true;
+  }
+
+  #append(leader: Node, change: (disk: Durable) => Durable): void {
+    const next = change(leader.disk!);
+    const entry = { ...next, index: leader.disk!.index + 1 };
+    for (const node of this.nodes) if (node === leader || (node.up && node.open && node.disk?.clusterId === entry.clusterId)) node.disk = entry;
+  }
+
+  #sealStatus(node: Node) {
+    const { disk } = node;
+    const seal = node.cachedSeal ?? disk?.seal ?? node.joining?.seal;
+    return {
+      type: this.#options.sealType, initialized: seal !== undefined, sealed: !node.open, t: seal?.threshold ?? 0, n: seal?.shares ?? 0, progress: node.given.length, nonce: node.nonce,
+      version: 'sim', storage_type: this.#options.storageType, recovery_seal: false, ...(node.open && disk !== undefined ? { cluster_id: disk.clusterId, cluster_name: `cluster-${disk.clusterId.slice(0, 8)}` } : {}),
+    };
+  }
+
+  #health(node: Node): WireAnswer {
+    const status = this.#sealStatus(node);
+    const { initialized, sealed: isSealed, version, cluster_id, cluster_name } = status;
+    const body = { initialized, sealed: isSealed, standby: true, version, cluster_id, cluster_name };
+    if (!status.initialized) return { status: 501, body };
+    if (status.sealed) return { status: 503, body };
+    return this.#leadership(node)?.node === node ? { status: 200, body: { ...body, standby: false } } : { status: 429, body };
+  }
+
+  #leaderAnswer(node: Node): WireAnswer {
+    if (!node.open) return sealed;
+    const leader = this.#leadership(node)?.node;
+    return ok({ ha_enabled: true, is_self: leader === node, leader_address: leader?.address ?? '' });
+  }
+
+  #leadership(node: Node): Leadership | undefined { return node.disk === undefined ? undefined : this.#leaders.get(node.disk.clusterId); }
+
+  #init(node: Node, body: Readonly<Record<string, unknown>>): WireAnswer {
+    if (node.disk !== undefined || node.joining !== undefined) return no(400, 'Vault is already initialized');
+    const shares = Number(body['secret_shares']);
+    const threshold = Number(body['secret_threshold']);
+    const bad = badShape(shares, threshold);
+    if (bad !== undefined) return no(400, bad);
+    const [kek, root] = [this.#dice.bytes(32), this.#dice.hex(32)];
+    const token = this.#newToken('root');
+    node.disk = {
+      clusterId: this.#dice.uuid(), index: 1, voters: [node.name], seal: { shares, threshold }, storedKeys: { kek: hex(kek), root }, keyring: root, rootKey: root, shamirKek: hex(kek), tokens: [token], data: {},
+    };
+    const parts = splitKey(kek, shares, threshold, this.#dice);
+    return ok({ keys: parts.map(hex), keys_base64: parts.map((part) => Buffer.from(part).toString('base64')), root_token: token.value });
+  }
+
+  #newToken(displayName: string): Token { return { value: `hvs.${this.#dice.hex(12)}`, accessor: this.#dice.hex(12), displayName }; }
+
+  #unseal(node: Node, body: Readonly<Record<string, unknown>>): WireAnswer {
+    if (body['reset'] === true) {
+      if (node.open) return no(400, 'vault is unsealed');
+      node.given = [];
+      node.nonce = '';
+      return ok(this.#sealStatus(node));
+    }
+    const share = bytesOf(body['key']);
+    if (share === undefined) return no(400, "'key' must be a valid hex or base64 string");
+    if (share.length < 16 || share.length > 33) return no(400, `invalid key: key is ${share.length < 16 ? 'shorter than minimum 16' : 'longer than maximum 33'} bytes`);
+    const before = this.#sealStatus(node);
+    if (!before.initialized) return notInitialised;
+    if (node.open) return ok(before);
+    if (node.given.length === 0) node.nonce = this.#dice.uuid();
+    if (!node.given.some((known) => hex(known) === hex(share))) node.given.push(share);
+    if (node.given.length < before.t) return ok(this.#sealStatus(node));
+    const key = keyOf(node.given);
+    node.given = [];
+    node.nonce = '';
+    if (key === undefined) return no(400, 'invalid key: failed to compute combined key: duplicate part detected');
+    return node.disk === undefined ? this.#answerChallenge(node, key) : this.#openDisk(node, node.disk, key);
+  }
+
+  #openDisk(node: Node, disk: Durable, key: string): WireAnswer {
+    if (disk.storedKeys.kek !== key) return no(400, `unable to retrieve stored keys: ${wrongSet}`);
+    if (disk.storedKeys.root !== disk.keyring) return no(400, 'invalid key: failed to unseal barrier: Unseal failed, invalid key');
+    node.open = true;
+    node.cachedSeal = undefined;
+    this.#tick();
+    return ok(this.#sealStatus(node));
+  }
+
+  #answerChallenge(node: Node, key: string): WireAnswer {
+    const leadership = this.#leaders.get(node.joining!.clusterId);
+    if (leadership === undefined) return no(500, 'Put "http://leader/v1/sys/storage/raft/bootstrap/answer": connect: connection refused');
+    if (!leadership.challenges.has(node.name)) return no(500, 'Error making API request.\n\nURL: PUT http://leader/v1/sys/storage/raft/bootstrap/answer\nCode: 400. Errors:\n\n* no expected answer for the server id provided');
+    if (!opensWith(leadership.node.disk!, key)) return no(500, 'error decrypting challenge: cipher: message authentication failed');
+    leadership.challenges.delete(node.name);
+    node.joining = { ...node.joining!, acceptedMs: this.#options.clock.now() };
+    return ok(this.#sealStatus(node));
+  }
+
+  #join(node: Node, body: Readonly<Record<string, unknown>>): WireAnswer {
+    if (node.disk !== undefined) return ok({ joined: true });
+    const leader = this.nodes.find(({ address }) => address === body['leader_api_addr']);
+    const leadership = leader === undefined || !leader.up ? undefined : this.#leadership(leader);
+    if (leadership === undefined) return no(500, 'failed to join raft cluster: failed to get raft challenge');
+    leadership.challenges.add(node.name);
+    node.joining = { leader: leadership.node.name, clusterId: leadership.node.disk!.clusterId, seal: leadership.node.disk!.seal, acceptedMs: undefined };
+    return ok({ joined: true });
+  }
+
+  /** What only the leader answers; standbys pass it on. */
+  #forwarded(node: Node, request: WireRequest): WireAnswer {
+    if (!node.open) return sealed;
+    const leadership = this.#leadership(node);
+    if (leadership === undefined) return noActive;
+    const known = request.token !== undefined && leadership.node.disk!.tokens.some(({ value }) => value === request.token!.reveal());
+    const rekey = /^(sys\/rekey|sys\/rotate\/root)\/(init|update|verify)$/.exec(request.path);
+    if (rekey === null) return known ? this.#withToken(leadership.node, request) : denied;
+    const { family, tokenForRekey } = this.#options;
+    if (rekey[1] === 'sys/rekey') {
+      if (family === 'rotate') return no(405);
+      return tokenForRekey && !known ? denied : leadership.rekey.answer(rekey[2]!, request);
+    }
+    if (!known) return denied;
+    if (family === 'rekey') return unsupported;
+    const answer = leadership.rekey.answer(rekey[2]!, request);
+    return answer.status === 200 ? ok({ data: answer.body }) : answer;
+  }
+
+  #withToken(leader: Node, { method, path, body = {}, token }: WireRequest): WireAnswer {
+    const disk = leader.disk!;
+    const own = disk.tokens.find(({ value }) => value === token!.reveal())!;
+    const described = (found: Token | undefined) => (found === undefined ? no(403, 'invalid accessor') : ok({ data: { accessor: found.accessor, display_name: found.displayName, policies: ['root'], ttl: 0 } }));
+    const revoke = (gone: (candidate: Token) => boolean) => { this.#append(leader, (now) => ({ ...now, tokens: now.tokens.filter((candidate) => !gone(candidate)) })); return done; };
+    switch (`${method === 'PUT' ? 'POST' : method} ${path}`) {
+      case 'GET auth/token/lookup-self': return described(own);
+      case 'POST auth/token/lookup-accessor': return described(disk.tokens.find(({ accessor }) => accessor === body['accessor']));
+      case 'LIST auth/token/accessors': return ok({ data: { keys: disk.tokens.map(({ accessor }) => accessor) } });
+      case 'POST auth/token/revoke-self': return revoke((candidate) => candidate === own);
+      case 'POST auth/token/revoke-accessor': return revoke(({ accessor }) => accessor === body['accessor']);
+      case 'POST auth/token/create': {
+        const fresh = this.#newToken(`token-${String(body['display_name'] ?? '')}`);
+        this.#append(leader, (now) => ({ ...now, tokens: [...now.tokens, fresh] }));
+        return ok({ auth: { client_token: fresh.value, accessor: fresh.accessor } });
+      }
+      default:
+        if (!path.startsWith('kv/')) return unsupported;
+        if (method === 'GET') return Object.hasOwn(disk.data, path) ? ok({ data: disk.data[path] }) : no(404);
+        this.#append(leader, (now) => ({ ...now, data: { ...now.data, [path]: body } }));
+        return done;
+    }
+  }
+
+  /** The whole of the leader's storage, or why not. */
+  snapshot(node: Node, request: WireRequest): Uint8Array | WireAnswer {
+    this.#tick();
+    const refusal = this.#snapshotRefusal(node, request);
+    if (refusal !== undefined) return refusal;
+    const id = this.#dice.uuid();
+    this.#snapshots.set(id, this.#leadership(node)!.node.disk!);
+    return new TextEncoder().encode(`sim-snapshot ${id} end\n`);
+  }
+
+  /**
+   * Everything is replaced, keys too. A keyring of the same cluster can be read with what is in memory, and nothing is
+   * sealed; with another's every node seals itself, and asks for the shares of the one that it was.
+   */
+  restore(node: Node, request: WireRequest, bytes: Uint8Array): WireAnswer {
+    this.#tick();
+    const refusal = this.#snapshotRefusal(node, request);
+    if (refusal !== undefined) return refusal;
+    const saved = this.#snapshots.get(/^sim-snapshot (\S+) end\n$/.exec(new TextDecoder().decode(bytes))?.[1] ?? '');
+    if (saved === undefined) return no(400, 'failed to read snapshot file: unexpected EOF');
+    const leadership = this.#leadership(node)!;
+    const { clusterId, voters, seal, index } = leadership.node.disk!;
+    for (const member of this.nodes.filter((other) => other.disk?.clusterId === clusterId && other.up && other.open)) {
+      member.disk = { ...saved, voters, index: Math.max(saved.index, index) + 1 };
+      if (saved.clusterId === clusterId) continue;
+      this.#close(member);
+      member.cachedSeal = seal;
+    }
+    return done;
+  }
+
+  #snapshotRefusal(node: Node, request: WireRequest): WireAnswer | undefined {
+    if (!node.open) return sealed;
+    const leadership = this.#leadership(node);
+    if (leadership === undefined) return noActive;
+    // Not passed on: a standby points to the leader.
+    if (leadership.node !== node) throw new WireError(node.address, 'config', `${node.address}: answered 307, pointing to another host (${leadership.node.address})`);
+    if (!leadership.node.disk!.tokens.some(({ value }) => value === request.token?.reveal())) return denied;
+    return this.#options.storageType === 'raft' ? undefined : no(400, 'raft storage is not in use');
+  }
+}
