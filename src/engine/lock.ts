@@ -53,7 +53,10 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const counted = places.filter(({ host }) => !settings.allowMissing.includes(host.name)).length;
   const needed = Math.floor(counted / 2) + 1;
   if (held.length < needed) { await release(); throw new Halt(haltTexts.noMajority(held.length, needed, missing, settings.inventory)); }
-  return new Majority(held, needed, words, orphan);
+  const lock = new Majority(held, needed, words, orphan);
+  // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
+  if (orphan !== undefined) await lock.proof(orphan);
+  return lock;
 }
 
 class Majority implements ClusterLock {
@@ -62,6 +65,7 @@ class Majority implements ClusterLock {
   readonly #words: LockWords;
   readonly #gone = new Map<string, string>();
   readonly #needed: number;
+  #proving = false;
 
   constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined) {
     this.#held = held;
@@ -79,11 +83,14 @@ class Majority implements ClusterLock {
   }
 
   async proof(proof: LockWords['proof'] | undefined): Promise<void> {
+    if (proof !== undefined) this.#proving = true;
     const words: LockWords = { ...this.#words, ...(proof === undefined ? {} : { proof }) };
     const outcomes = await each(this.#held.filter(({ host }) => !this.#gone.has(host)), ({ lock }) => lock.rewrite(words));
     const kept = outcomes.filter(({ is }) => is === 'ok').length;
-    if (proof !== undefined && kept === 0) throw new Error('no manager would record that a proof begins');
+    if (proof === undefined) this.#proving = false;
+    else if (kept === 0) throw new Error('no manager would record that a proof begins');
   }
 
-  async release(): Promise<void> { await each(this.#held, ({ lock }) => lock.release()); }
+  /** Where a proof was begun and its end is not known, the words stay: the next holder cancels what they name. */
+  async release(): Promise<void> { await each(this.#held, ({ lock }) => lock.release({ keepWords: this.#proving })); }
 }

@@ -234,8 +234,9 @@ export class DiskHost implements HostHands {
         await this.#checkFence(fence);
         await this.#writeWords(flocked, path, words);
       }),
-      release: async () => {
+      release: async (options) => {
         try {
+          if (options?.keepWords === true) return;
           await this.#guarded(path, async () => {
             await this.#checkFence(fence);
             await this.#writeWords(flocked, path, undefined);

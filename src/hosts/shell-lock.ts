@@ -95,8 +95,9 @@ class ChannelLock implements HeldLock {
     throw new HostError(this.#host, 'unreachable', 'the connection that holds the lock ended');
   }
 
-  async release(): Promise<void> {
-    const said = this.#say('q');
+  async release(options?: { readonly keepWords: boolean }): Promise<void> {
+    // Without `q` the script ends by the end of its input, and leaves the words as they are.
+    const said = options?.keepWords === true ? undefined : this.#say('q');
     clearTimeout(this.#beat);
     await said;
     this.#over = true;

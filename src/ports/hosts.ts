@@ -115,7 +115,8 @@ export interface HeldLock {
   readonly lost: Promise<string>;
   /** Rewrites the words durably (a proof begun or ended). */
   rewrite(words: LockWords): Promise<void>;
-  release(): Promise<void>;
+  /** `keepWords`: a proof is still open on the server, and the next holder must learn of it. */
+  release(options?: { readonly keepWords: boolean }): Promise<void>;
 }
 
 /**

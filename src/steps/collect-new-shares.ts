@@ -5,6 +5,7 @@ import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
+import { markRejected } from './mark-rejected.ts';
 import { handsOn, masterOf, sameBytes } from './places.ts';
 import { tokenFor } from './prove-live.ts';
 import type { NewHeld, Rotating } from './records.ts';
@@ -28,7 +29,7 @@ export const collectNewShares: Step<Rotating, NewHeld> = {
       const staging = formatCheckpoint(rotationCheckpoint(hands, rotating, { phase: 'held', rekey: rekeyMeta, startedAt: rotating.startedAt, generation: rotating.generation }, fresh));
       const readBack = await prepared.commit(staging);
       if (!sameBytes(readBack, staging)) throw new Error(`${prepared.path} reads back different from what was written`);
-      return { ...rotating, fresh, verificationNonce, staging };
+      return { ...rotating, fresh, verificationNonce, staging, mayBeVerifying: false };
     } catch (error) {
       await prepared.abandon().catch(() => undefined);
       throw await cancelled(hands, address, rotating, error);
@@ -52,6 +53,17 @@ async function rekey(hands: Hands, address: string, { set, nonce }: Rotating): P
 async function cancelled(hands: Hands & Prover, address: string, rotating: Rotating, error: unknown): Promise<Halt> {
   const left = await hands.vault.rekeyCancel(address, rotating.nonce, tokenFor(hands, rotating.set)).then(() => undefined, messageOf);
   const { inventory } = hands.settings;
-  if (error instanceof Halt) return new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
+  if (error instanceof Halt) {
+    await markRejected(hands, rotating.survey);
+    if (left === undefined) await withdrawIntent(hands, rotating);
+    return new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
+  }
   return new Halt(haltTexts.rekeyInterrupted(messageOf(error), left, rotating.keptAt, inventory), { cause: error });
+}
+
+/** The rekey is gone and gave no shares: a checkpoint that only intends it would send the operator round in circles. */
+async function withdrawIntent(hands: Hands, { survey }: Rotating): Promise<void> {
+  const { manager } = masterOf(hands, survey);
+  await handsOn(hands, manager.name).apply([{ do: 'remove', path: manager.paths.rotateCheckpoint }], hands.lock.fence(manager.paths.lock))
+    .catch((error: unknown) => { hands.tell({ is: 'warning', text: `${manager.paths.rotateCheckpoint} holds nothing new and is still there: ${messageOf(error)}` }); });
 }

@@ -35,6 +35,8 @@ export interface NewHeld extends Rotating {
   readonly fresh: KeySet;
   readonly verificationNonce: string;
   readonly staging: Uint8Array;
+  /** An earlier run may have sent verify shares already: from then on nothing cancels. */
+  readonly mayBeVerifying: boolean;
 }
 export interface Staged extends NewHeld {
   /** The sets as read back from each manager: these very bytes verify Vault. */

@@ -18,6 +18,8 @@ export const stageKeys: Step<NewHeld, Staged> = {
     const { written, failed } = await applyOnAll(hands, managers.map((sight) => ({
       sight, operations: [{ do: 'write', path: sight.manager.paths.rotateCheckpoint, bytes: held.staging, purpose: 'keys' }],
     })));
+    // The pending rekey in the server's memory is all that heals a commit that an earlier run may have begun.
+    if (failed.length > 0 && held.mayBeVerifying) throw new Halt(haltTexts.commitUnknown(failed.map(({ host, why }) => `${host}: ${why}`).join('; '), held.keptAt, hands.settings.inventory));
     if (failed.length > 0) throw await calledOff(hands, held, failed);
     return { ...held, readBack: written.map(readBackOf), keptAt: managers.map(({ manager }) => ({ host: manager.name, path: manager.paths.rotateCheckpoint })) };
   },

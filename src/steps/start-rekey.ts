@@ -19,7 +19,7 @@ export const startRekey: Step<Saved, Rotating> = {
   name: 'start-rekey', title: 'start a rekey that verifies, and record its nonce', kind: 'repeat',
   look: async () => ({ is: 'pending' }),
   act: async (hands, saved) => {
-    await preflight(hands, reached(saved.survey), 'rotate');
+    preflight(hands, reached(saved.survey), 'rotate');
     const address = await leader(hands);
     const token = tokenFor(hands, saved.set);
     const wanted = await wantedShares(hands, address, saved.set);
@@ -54,13 +54,15 @@ async function wantedShares(hands: Hands, address: string, set: KeySet): Promise
   return { shares: status.shares || set.shares.length, threshold: status.threshold || set.threshold };
 }
 
-async function leaveNoForeign(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<void> {
+/** @throws Halt `foreign-rekey` where the one rekey slot is somebody else's; what a proof of ours left in it is cancelled. */
+export async function leaveNoForeign(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<void> {
   const status = await statusOf(hands, address, token);
   if (!status.started) return;
   const { orphan } = hands.lock;
   const ours = orphan !== undefined && (orphan.nonce === undefined ? isUntouched(status, orphan) : orphan.nonce === status.nonce);
   if (!ours) throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
   await hands.vault.rekeyCancel(address, status.nonce, token);
+  await hands.lock.proof(undefined);
 }
 
 async function statusOf(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<RekeyStatus> {

@@ -94,7 +94,7 @@ function resumeVerification(hands: Eyes, survey: Survey, pending: RekeyStatus): 
   if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
   return {
     survey, set: old, fresh, others: candidatesOf(survey), keptAt: [{ host: paper.host, path: paper.path }], generation: meta.generation, fromCheckpoint: true,
-    nonce: pending.nonce, verificationNonce: pending.verificationNonce ?? '', startedAt: meta.startedAt, snapshots: meta.snapshots ?? [], staging: paper.bytes,
+    nonce: pending.nonce, verificationNonce: pending.verificationNonce ?? '', startedAt: meta.startedAt, snapshots: meta.snapshots ?? [], staging: paper.bytes, mayBeVerifying: true,
   };
 }
 
