@@ -1,10 +1,15 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { it } from 'node:test';
 import { HttpWire } from '../../src/adapters/vault-http.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { startVault } from '../real/vault.ts';
+import { SimVault } from '../sim/vault.ts';
 import { oneServer, threeServers, type VaultSubject } from './vault-contract.ts';
+import { transcript } from './vault-transcript.ts';
 
 async function realSubject(count: number): Promise<VaultSubject> {
   const folder = mkdtempSync(join(tmpdir(), 'vaultctl-contract-'));
@@ -19,5 +24,34 @@ async function realSubject(count: number): Promise<VaultSubject> {
   };
 }
 
+/** Time passes when somebody sleeps, and a little with every look at the clock. */
+function simClock(): Clock {
+  let nowMs = 0;
+  return { now: () => { nowMs += 1; return nowMs; }, sleep: (ms) => { nowMs += ms; return Promise.resolve(); }, random: (bytes) => '00'.repeat(bytes) };
+}
+
+function simSubject(count: number): Promise<VaultSubject> {
+  const clock = simClock();
+  const vault = new SimVault({ clock, nodes: count });
+  const at = (index: number) => vault.nodes[index]!.name;
+  return Promise.resolve({
+    wire: vault.wire(), clock, addresses: vault.addresses,
+    kill: (index: number) => Promise.resolve(vault.crashNode(at(index))),
+    start: (index: number) => Promise.resolve(vault.startNode(at(index))),
+    wipe: (index: number) => { vault.wipeNode(at(index)); vault.crashNode(at(index)); return Promise.resolve(); },
+    close: () => Promise.resolve(),
+  });
+}
+
+oneServer('the simulated server', simSubject);
+threeServers('the simulated server', simSubject);
 oneServer('the real server', realSubject);
 threeServers('the real server', realSubject);
+
+it('the simulated server answers a whole conversation word for word as the real one', async () => {
+  const [simulated, real] = await Promise.all([simSubject, realSubject].map(async (open) => {
+    const subject = await open(1);
+    try { return await transcript(subject); } finally { await subject.close(); }
+  }));
+  assert.deepEqual(simulated, real);
+});

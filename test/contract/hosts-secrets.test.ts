@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { systemClock } from '../../src/adapters/clock.ts';
+import { LocalShell } from '../../src/adapters/local-shell.ts';
+import { ShellHost } from '../../src/hosts/shell-host.ts';
+import { HostError } from '../../src/ports/hosts.ts';
+import { notRun } from '../not-run.ts';
+
+const secret = 'hvs.ThisMustNeverBeSeenInAnyProcess0123456789';
+const content = new TextEncoder().encode(JSON.stringify({ root_token: secret, unseal_keys: ['a', 'b'], key_threshold: 1 }));
+const lockLine = '{"operation":"op1","flow":"install","holder":"h","host":"h","pid":1,"sinceMs":1}\n';
+
+describe('what is written by a shell', () => {
+  const base = mkdtempSync(join(tmpdir(), 'vaultctl-secrets-'));
+  chmodSync(base, 0o755);
+  after(() => rmSync(base, { recursive: true }));
+  let rooms = 0;
+
+  /** A host whose PATH begins with tools of ours. */
+  function host(tools: Record<string, string>, shell?: readonly string[]) {
+    const room = join(base, `room-${rooms += 1}`);
+    const bin = join(room, 'bin');
+    const folder = join(room, 'etc');
+    for (const made of [room, bin, folder]) mkdirSync(made, { mode: 0o755 });
+    for (const [name, text] of Object.entries(tools)) writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    writeFileSync(join(folder, '.vaultctl.lock'), lockLine);
+    const hands = new ShellHost({ name: 'm1', clock: systemClock, local: true, shell: new LocalShell({ name: 'm1', env: { PATH: `${bin}:/usr/bin:/bin` }, ...(shell === undefined ? {} : { shell }) }) });
+    return { hands, folder, fence: { lockPath: join(folder, '.vaultctl.lock'), operation: 'op1' } };
+  }
+
+  function processesWith(text: string): string[] {
+    return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => ['cmdline', 'environ'].flatMap((file) => {
+      try { return readFileSync(`/proc/${pid}/${file}`, 'latin1').includes(text) ? [`${pid}/${file}`] : []; } catch { return []; }
+    }));
+  }
+
+  it('is in no command line and no environment while a slow write is under way, and nobody else can read it', async () => {
+    const { hands, folder, fence } = host({ dd: 'sleep 1; exec /usr/bin/dd "$@"', sync: 'sleep 0.5; exec /usr/bin/sync "$@"' });
+    let done = false;
+    const write = hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence).finally(() => { done = true; });
+    let looks = 0;
+    const seen = new Set<number>();
+    while (!done) {
+      assert.deepEqual(processesWith(secret), []);
+      for (const name of readdirSync(folder)) if (name.endsWith('.keys')) seen.add(Number.parseInt(execFileSync('stat', ['-c', '%a', join(folder, name)], { encoding: 'utf8' }), 8));
+      looks += 1;
+      await new Promise((resolve) => { setTimeout(resolve, 50); });
+    }
+    await write;
+    assert.ok(looks > 10, `${looks} looks`);
+    assert.deepEqual([...seen], [0o600]);
+    const prepared = await hands.prepare(join(folder, 'main'), 1000, fence);
+    const commit = prepared.commit(content);
+    await new Promise((resolve) => { setTimeout(resolve, 500); });
+    assert.deepEqual(processesWith(secret), []);
+    await commit;
+    await hands.close();
+  });
+
+  it('never replaces a good file by less than all of it, whatever dd says', async () => {
+    const { hands, folder, fence } = host({ dd: 'head -c 20 > /dev/null; case " $* " in *of=*) exit 0;; esac; printf short' });
+    writeFileSync(join(folder, 'main'), 'good');
+    await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), (error) => error instanceof HostError && error.kind === 'full');
+    assert.equal(readFileSync(join(folder, 'main'), 'utf8'), 'good');
+    assert.deepEqual(readdirSync(folder).toSorted(), ['.vaultctl.lock', 'main']);
+    await hands.close();
+  });
+
+  it('is not run as a script when the script before it failed', async () => {
+    const { hands, folder, fence } = host({});
+    const evil = new TextEncoder().encode(`S x touch ${folder}/run\ntouch ${folder}/run\n`);
+    await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: evil, purpose: 'keys' }], { ...fence, operation: 'other' }), (error) => error instanceof HostError && error.kind === 'fenced');
+    await hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence);
+    assert.deepEqual(readdirSync(folder).toSorted(), ['.vaultctl.lock', 'main']);
+    await hands.close();
+  });
+
+  it('a host that does not answer is unreachable within the time given, and is asked afresh after it', async () => {
+    const { hands, folder } = host({ date: `[ -e ${base}/quick ] || sleep 30` });
+    const slow = new ShellHost({ name: 'm1', clock: systemClock, local: true, times: { lookMs: 300 }, shell: new LocalShell({ name: 'm1', env: { PATH: `${join(folder, '../bin')}:/usr/bin:/bin` } }) });
+    const question = { files: [join(folder, 'main')], folders: [folder], limitBytes: 100 };
+    await assert.rejects(slow.look(question), (error) => error instanceof HostError && error.kind === 'unreachable' && /0.3 s/.test(error.message));
+    writeFileSync(join(base, 'quick'), '');
+    assert.equal((await slow.look(question)).files.get(join(folder, 'main'))?.is, 'absent');
+    await Promise.all([slow.close(), hands.close()]);
+  });
+
+  it('a full disk, a read-only one and a failing one each have their own name, and keep the good file', async () => {
+    if (userInfo().uid !== 0) { notRun('a really full and a really read-only file system', 'needs root to mount one'); return; }
+    const { hands, folder } = host({});
+    const mounted = join(folder, 'mounted');
+    mkdirSync(mounted);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k,mode=755', 'none', mounted]);
+    try {
+      const lockPath = join(mounted, '.vaultctl.lock');
+      writeFileSync(lockPath, lockLine);
+      writeFileSync(join(mounted, 'main'), 'good');
+      const write = (bytes: Uint8Array) => hands.apply([{ do: 'write', path: join(mounted, 'main'), bytes, purpose: 'keys' }], { lockPath, operation: 'op1' });
+      await assert.rejects(write(new Uint8Array(30_000)), (error) => error instanceof HostError && error.kind === 'full');
+      await assert.rejects(hands.prepare(join(mounted, 'main'), 30_000, { lockPath, operation: 'op1' }), (error) => error instanceof HostError && error.kind === 'full');
+      execFileSync('mount', ['-o', 'remount,ro', mounted]);
+      await assert.rejects(write(content), (error) => error instanceof HostError && error.kind === 'readonly');
+      const sight = await hands.look({ files: [], folders: [mounted], limitBytes: 1 });
+      assert.equal(sight.folders.get(mounted)?.writable, false);
+      assert.deepEqual([readFileSync(join(mounted, 'main'), 'utf8'), readdirSync(mounted).toSorted()], ['good', ['.vaultctl.lock', 'main']]);
+    } finally {
+      execFileSync('umount', [mounted]);
+    }
+    await hands.close();
+  });
+});
