@@ -13,6 +13,7 @@ export class KillingFront {
   #at = Infinity;
   #when: Boundary = 'before';
   #strike: () => void = () => undefined;
+  #cut = true;
   /** `PUT sys/init`, in order, since the last `arm`. */
   requests: string[] = [];
 
@@ -26,13 +27,19 @@ export class KillingFront {
     const server = createServer((incoming, outgoing) => {
       const own = front!;
       const number = own.#next(`${incoming.method} ${(incoming.url ?? '').replace('/v1/', '')}`);
-      if (number === own.#at && own.#when === 'before') { own.#strike(); outgoing.destroy(); return; }
+      if (number === own.#at && own.#when === 'before') {
+        own.#strike();
+        if (own.#cut) { outgoing.destroy(); return; }
+      }
       const target = new URL(incoming.url ?? '/', behind());
       const onward = request(target, { method: incoming.method, headers: { ...incoming.headers, host: target.host } }, (answer) => {
         const chunks: Buffer[] = [];
         answer.on('data', (chunk: Buffer) => { chunks.push(chunk); });
         answer.on('end', () => {
-          if (number === own.#at && own.#when === 'after') { own.#strike(); outgoing.destroy(); return; }
+          if (number === own.#at && own.#when === 'after') {
+            own.#strike();
+            if (own.#cut) { outgoing.destroy(); return; }
+          }
           outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
           outgoing.end(Buffer.concat(chunks));
         });
@@ -52,13 +59,14 @@ export class KillingFront {
     return this.#count;
   }
 
-  /** Strikes at the n-th request from now; Infinity only counts. */
-  arm(at: number, when: Boundary, strike: () => void): void {
+  /** Strikes at the n-th request from now (Infinity only counts), and cuts its connection unless told not to. */
+  arm(at: number, when: Boundary, strike: () => void, { cut }: { cut: boolean } = { cut: true }): void {
     this.#count = 0;
     this.requests = [];
     this.#at = at;
     this.#when = when;
     this.#strike = strike;
+    this.#cut = cut;
   }
 
   async close(): Promise<void> {

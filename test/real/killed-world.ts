@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Boundary, KillingFront } from './killing-front.ts';
+import { type Servers, startVault } from './vault.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+
+export interface Strike { readonly at: number; readonly when: Boundary; readonly signals: readonly NodeJS.Signals[] }
+export interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly text: string }
+
+/** The real program on a real server behind a front that strikes at chosen requests; two managers on this machine. */
+export class KilledWorld {
+  readonly names = ['m1', 'm2'];
+  readonly folder: string;
+  readonly vault: Servers;
+  readonly front: KillingFront;
+  readonly inventory: string;
+
+  private constructor(folder: string, vault: Servers, front: KillingFront) {
+    this.folder = folder;
+    this.vault = vault;
+    this.front = front;
+    this.inventory = join(folder, 'hosts.yaml');
+    const own = (path: string) => `"${folder}/{{ inventory_hostname }}/${path}"`;
+    writeFileSync(this.inventory, ['all:', '  vars:', `    vault_addresses: ["${front.address}"]`, '    vault_cluster_name: kill', `    vault_creds_host_path: ${own('etc/vault-unseal.json')}`,
+      `    vault_creds_init_tmp_path: ${own('etc/vault-creds-init.json.tmp')}`, `    vault_creds_rotate_tmp_path: ${own('etc/vault-creds-rotate.json.tmp')}`, `    vault_snapshot_dir: ${own('snapshots')}`,
+      '  children:', '    managers:', '      hosts:', ...this.names.map((name) => `        ${name}: { ansible_connection: local }`), ''].join('\n'));
+    this.#freshManagers();
+  }
+
+  static async start(): Promise<KilledWorld> {
+    const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kill-'));
+    const vault = await startVault(join(folder, 'vault'));
+    return new KilledWorld(folder, vault, await KillingFront.start(() => vault.addresses[0]!));
+  }
+
+  async end(): Promise<void> {
+    await this.front.close();
+    await this.vault.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  keysFolder(name: string): string { return join(this.folder, name, 'etc'); }
+
+  #freshManagers(): void {
+    for (const name of this.names) { rmSync(join(this.folder, name), { recursive: true, force: true }); mkdirSync(this.keysFolder(name), { recursive: true, mode: 0o755 }); }
+  }
+
+  /** An empty server and managers without keys. */
+  async empty(): Promise<void> {
+    await this.vault.node(0).kill('SIGKILL');
+    await this.vault.node(0).wipe();
+    await this.vault.node(0).start();
+    this.#freshManagers();
+  }
+
+  run(verb: string, strike?: Strike): Promise<Ended> {
+    const child = spawn(process.execPath, [join(repository, 'bin/vaultctl.js'), verb, '-i', this.inventory], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const deadly = strike?.signals.includes('SIGKILL') ?? false;
+    this.front.arm(strike?.at ?? Infinity, strike?.when ?? 'before', () => { for (const signal of strike?.signals ?? []) child.kill(signal); }, { cut: deadly });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    child.stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    return new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); });
+  }
+
+  /** Main, as every manager holds it. */
+  files(): string[] { return this.names.map((name) => readFileSync(join(this.keysFolder(name), 'vault-unseal.json'), 'utf8')); }
+
+  /** Checkpoints and siblings that are still there. */
+  leftovers(): string[] {
+    return this.names.flatMap((name) => readdirSync(this.keysFolder(name)).filter((file) => /\.tmp$|\.(intent|keys|plain)$/.test(file)).map((file) => `${name}/${file}`));
+  }
+}
