@@ -93,7 +93,7 @@ export const rekeyStatusSchema = v.object({
   verification_required: v.optional(v.boolean(), false), verification_nonce: v.optional(v.string(), ''),
 });
 
-export const verifyStatusSchema = v.object({ nonce: v.optional(v.string(), ''), progress: v.optional(count, 0) });
+export const verifyStatusSchema = v.object({ nonce: v.optional(v.string(), ''), progress: v.optional(count, 0), started: v.optional(v.boolean(), true) });
 
 export const rekeyUpdateSchema = v.object({
   complete: v.optional(v.boolean(), false), progress: v.optional(count, 0), keys_base64: v.optional(v.array(v.string())),

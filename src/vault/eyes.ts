@@ -79,8 +79,11 @@ export class VaultEyes {
   async rekeyStatus(address: string, token: Secret | undefined): Promise<RekeyStatus> {
     const what = 'rekey status';
     const body = shaped(rekeyStatusSchema, address, what, await this.rekeyCall(address, what, token, { method: 'GET', end: 'init' }));
-    const pending = body.started && body.verification_nonce !== '';
-    const verify = pending ? shaped(verifyStatusSchema, address, what, await this.rekeyCall(address, what, token, { method: 'GET', end: 'verify' })) : undefined;
+    const hasNonce = body.started && body.verification_nonce !== '';
+    const asked = hasNonce ? shaped(verifyStatusSchema, address, what, await this.rekeyCall(address, what, token, { method: 'GET', end: 'verify' })) : undefined;
+    // A reset of a verification that has not begun gives it a nonce all the same.
+    const pending = asked?.started === true;
+    const verify = pending ? asked : undefined;
     return {
       started: body.started, nonce: body.nonce, shares: body.n, threshold: body.t, progress: verify?.progress ?? body.progress, required: pending ? body.t : body.required,
       verificationRequired: body.verification_required, verificationPending: pending, verification: pending,

@@ -39,6 +39,8 @@ export class SimRekey {
     this.#word = word;
   }
 
+  fingerprint(): string { return JSON.stringify(this.#rekey ?? null); }
+
   /** The same rekey in another world. */
   copy(host: RekeyHost): SimRekey {
     const twin = new SimRekey(host, this.#word);

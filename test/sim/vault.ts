@@ -121,6 +121,12 @@ export class SimVault {
 
   tokenIsValid(token: Secret): boolean { return this.#newest()?.tokens.some(({ value }) => value === token.reveal()) ?? false; }
 
+  /** Equal texts, equal servers: disks and memories, but not their chance. */
+  fingerprint(): string {
+    const leaders = [...this.#leaders].map(([cluster, { node, rekey, challenges }]) => [cluster, node.name, rekey.fingerprint(), [...challenges]]);
+    return JSON.stringify([this.nodes.map(({ name, up, disk, open, given, joining }) => [name, up, disk, open, given.map(hex), joining]), leaders, [...this.#electionAt.keys()]]);
+  }
+
   #newest(): Durable | undefined {
     return this.nodes.reduce<Durable | undefined>((best, { disk }) => (disk !== undefined && (best === undefined || disk.index > best.index) ? disk : best), undefined);
   }
