@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HostError } from '../ports/hosts.ts';
 
@@ -95,8 +95,8 @@ export class KnownKeys {
     const name = question.name.toLowerCase();
     this.#spelling = question.port === 22 || question.aliased ? name : `[${name}]:${question.port}`;
     const read = question.files.flatMap((file) => {
-      const text = readKnownHosts(question.host, file);
-      return text === undefined ? [] : [{ file, entries: parseKnownHosts(text, file) }];
+      const entries = readKnownHosts(question.host, file);
+      return entries === undefined ? [] : [{ file, entries }];
     });
     this.#existing = read.map(({ file }) => file);
     this.#entries = read.flatMap(({ entries }) => entries).filter((entry) => names(entry.names, this.#spelling) || names(entry.names, name));
@@ -166,18 +166,21 @@ export class KnownKeys {
 
 function shortType(type: string): string { return type.includes('ed25519') ? 'ed25519' : type.includes('ecdsa') ? 'ecdsa' : 'rsa'; }
 
-const cache = new Map<string, string | undefined>();
+const cache = new Map<string, { readonly stamp: string; readonly entries: readonly KnownHost[] }>();
 
 /** Undefined where there is none. One that cannot be read is an error: its @revoked lines would go unheard. */
-function readKnownHosts(host: string, file: string): string | undefined {
-  if (cache.has(file)) return cache.get(file);
-  let text: string | undefined;
+function readKnownHosts(host: string, file: string): readonly KnownHost[] | undefined {
   try {
-    text = readFileSync(file, 'utf8');
+    const { mtimeMs, size, ino } = statSync(file);
+    const stamp = `${mtimeMs} ${size} ${ino}`;
+    const found = cache.get(file);
+    if (found?.stamp === stamp) return found.entries;
+    const entries = parseKnownHosts(readFileSync(file, 'utf8'), file);
+    cache.set(file, { stamp, entries });
+    return entries;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw new HostError(host, 'hostkey', `${file} cannot be read: ${message}`, `ls -l ${file}`, { cause: error });
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new HostError(host, 'hostkey', `${file} cannot be read: ${message}`, `ls -l ${file}`, { cause: error });
   }
-  if (text !== undefined) cache.set(file, text);
-  return text;
 }

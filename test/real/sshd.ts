@@ -69,10 +69,11 @@ async function startOne(options: SshdOptions, { name, address, key }: { name: st
   copyFileSync(`${key}.pub`, join(home, 'authorized_keys'));
   const port = await freePort(address);
   const config = join(home, 'sshd_config');
+  // Of two lines that say the same, sshd takes the first.
   writeFileSync(config, [
-    `Port ${port}`, `ListenAddress ${address}`, `HostKey ${hostKeyFile}`, `AuthorizedKeysFile ${join(home, 'authorized_keys')}`, 'StrictModes no', 'UsePAM no',
+    ...(options.config ?? []), `Port ${port}`, `ListenAddress ${address}`, `HostKey ${hostKeyFile}`, `AuthorizedKeysFile ${join(home, 'authorized_keys')}`, 'StrictModes no', 'UsePAM no',
     'PasswordAuthentication no', 'PermitRootLogin yes', 'MaxStartups 200:30:400', `PidFile ${join(home, 'sshd.pid')}`, 'LogLevel ERROR',
-    ...(options.sftp === false ? [] : ['Subsystem sftp internal-sftp']), ...(options.config ?? []), '',
+    ...(options.sftp === false ? [] : ['Subsystem sftp internal-sftp']), '',
   ].join('\n'));
   let child: ChildProcess;
   const start = async () => {
