@@ -25,7 +25,7 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
 
   it('install: at most the init reply is lost, and then it is recognised; every other kill is finished by the next run', async (t) => {
     assert.equal((await world.run('install')).code, 0);
-    const { requests } = world.front;
+    const requests = world.requests();
     assert.ok(requests.includes('PUT sys/init'), 'the flow went through the front');
     let lost = 0;
     let kills = 0;
@@ -57,7 +57,7 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
     const before = world.files()[0];
     assert.equal((await world.run('rotate')).code, 0);
     assert.notEqual(world.files()[0], before);
-    const { requests } = world.front;
+    const requests = world.requests();
     let kills = 0;
     for (let at = 1; at <= requests.length; at += 1) {
       for (const when of ['before', 'after'] as const) {

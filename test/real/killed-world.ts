@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Boundary, KillingFront } from './killing-front.ts';
+import { type FrontMode, startTokenFront, type TokenFront } from './token-front.ts';
 import { type Servers, startVault } from './vault.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 
-export interface Strike { readonly at: number; readonly when: Boundary; readonly signals: readonly NodeJS.Signals[] }
+/** `before` the server sees the n-th request of a run, or `after` it has answered and before we hear of it. */
+export interface Strike { readonly at: number; readonly when: 'before' | 'after'; readonly signals: readonly NodeJS.Signals[] }
 export interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly text: string }
 
 /** The real program on a real server behind a front that strikes at chosen requests; two managers on this machine. */
@@ -15,10 +16,11 @@ export class KilledWorld {
   readonly names = ['m1', 'm2'];
   readonly folder: string;
   readonly vault: Servers;
-  readonly front: KillingFront;
+  readonly front: TokenFront;
+  #before = 0;
   readonly inventory: string;
 
-  private constructor(folder: string, vault: Servers, front: KillingFront) {
+  private constructor(folder: string, vault: Servers, front: TokenFront) {
     this.folder = folder;
     this.vault = vault;
     this.front = front;
@@ -30,10 +32,10 @@ export class KilledWorld {
     this.#freshManagers();
   }
 
-  static async start(): Promise<KilledWorld> {
+  static async start(mode: FrontMode = 'plain'): Promise<KilledWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kill-'));
     const vault = await startVault(join(folder, 'vault'));
-    return new KilledWorld(folder, vault, await KillingFront.start(() => vault.addresses[0]!));
+    return new KilledWorld(folder, vault, await startTokenFront(vault.addresses[0]!, mode));
   }
 
   async end(): Promise<void> {
@@ -59,12 +61,22 @@ export class KilledWorld {
   run(verb: string, strike?: Strike): Promise<Ended> {
     const child = spawn(process.execPath, [join(repository, 'bin/vaultctl.js'), verb, '-i', this.inventory], { stdio: ['ignore', 'pipe', 'pipe'] });
     const deadly = strike?.signals.includes('SIGKILL') ?? false;
-    this.front.arm(strike?.at ?? Infinity, strike?.when ?? 'before', () => { for (const signal of strike?.signals ?? []) child.kill(signal); }, { cut: deadly });
+    this.#before = this.front.requests.length;
+    const strikes = (number: number, when: Strike['when']) => {
+      if (strike === undefined || when !== strike.when || number - this.#before !== strike.at) return false;
+      for (const signal of strike.signals) child.kill(signal);
+      return deadly;
+    };
+    this.front.onRequest(({ number }) => (strikes(number, 'before') ? 'drop' : undefined));
+    this.front.dropReply(({ number }) => strikes(number, 'after'));
     let text = '';
     child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     child.stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     return new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); });
   }
+
+  /** `PUT sys/init`, in order, of the last run. */
+  requests(): string[] { return this.front.requests.slice(this.#before).map(({ method, path }) => `${method} ${path}`); }
 
   /** Main, as every manager holds it. */
   files(): string[] { return this.names.map((name) => readFileSync(join(this.keysFolder(name), 'vault-unseal.json'), 'utf8')); }

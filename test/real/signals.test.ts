@@ -11,7 +11,7 @@ describe('signals stop the real program at a safe point', { timeout: 300_000 }, 
   before(async () => {
     world = await KilledWorld.start();
     assert.equal((await world.run('install')).code, 0);
-    initAt = world.front.requests.indexOf('PUT sys/init') + 1;
+    initAt = world.requests().indexOf('PUT sys/init') + 1;
   });
   after(async () => { await world.end(); });
 
@@ -39,7 +39,7 @@ describe('signals stop the real program at a safe point', { timeout: 300_000 }, 
   it('SIGTERM at the last verify share of a rotation: the new keys are live and the next run delivers them', async () => {
     const before = world.files()[0];
     assert.equal((await world.run('rotate')).code, 0);
-    const { requests } = world.front;
+    const requests = world.requests();
     const at = requests.lastIndexOf('PUT sys/rekey/verify') + 1;
     const middle = world.files()[0];
     assert.notEqual(middle, before);
