@@ -27,16 +27,18 @@ const rules: readonly Rule[] = [
   (survey) => (standing(survey) ? undefined : { exit: 'resumable', verdict: 'Vault is not initialised yet', run: ['install'] }),
   (survey) => (papersOf(survey, 'rotate').length > 0 ? { exit: 'resumable', verdict: 'a rotation was interrupted: its checkpoint is on the managers', problems: papersOf(survey, 'rotate').map(({ host, path }) => `checkpoint: ${host}:${path}`), run: ['rotate'] } : undefined),
   (survey) => {
-    const checkpoints = papersOf(survey, 'install').filter((paper) => !isIntent(paper));
+    const checkpoints = papersOf(survey, 'install').filter((paper) => paper.is === 'checkpoint' && !isIntent(paper));
     return checkpoints.length > 0 ? { exit: 'resumable', verdict: 'an install was interrupted: its checkpoint holds the keys', problems: checkpoints.map(({ host, path }) => `checkpoint: ${host}:${path}`), run: ['install'] } : undefined;
   },
   (survey) => (!keysOn(survey) && unreachable(survey).length > 0 ? { exit: 'undelivered', verdict: 'no keys found, and a manager does not answer: this cannot be told from a loss', run: ['status'] } : undefined),
-  (survey) => (!keysOn(survey) && papersOf(survey, 'main', 'previous').some(({ is }) => is === 'unreadable') ? { exit: 'refused', verdict: 'a credentials file cannot be read, and there is no other copy', run: ['recover'] } : undefined),
+  (survey) => (!keysOn(survey) && papersOf(survey, 'main', 'install', 'previous', 'sibling').some(({ is }) => is === 'unreadable') ? { exit: 'refused', verdict: 'a credentials file cannot be read, and there is no other copy', run: ['recover'] } : undefined),
   (survey) => (keysOn(survey) ? undefined : { exit: 'lost', verdict: 'Credentials LOST: Vault is initialised and no manager holds its keys', run: ['recover'] }),
   (survey) => {
     const sealed = survey.nodes.flatMap((sight) => (sight.reached && (sight.status.sealed || !sight.status.initialized) ? [`${sight.node.name}: ${sight.status.initialized ? 'sealed' : 'not joined'}`] : []));
     return sealed.length > 0 ? { exit: 'resumable', verdict: `${sealed.length} of ${survey.nodes.length} nodes ${sealed.length === 1 ? 'is' : 'are'} sealed`, problems: sealed, run: ['unseal'] } : undefined;
   },
+  (survey) => (survey.nodes.every((sight) => sight.reached) && !survey.nodes.some((sight) => sight.reached && sight.health === 'active')
+    ? { exit: 'unreachable', verdict: 'every node is open, and no node is active: Vault answers nobody', problems: survey.nodes.map((sight) => `${sight.node.name}: ${sight.reached ? sight.health : ''}`), run: ['status'] } : undefined),
   (survey) => {
     const wrong = unequal(survey);
     return wrong.length > 0 ? { exit: 'resumable', verdict: 'not every manager holds the same keys', problems: wrong, run: ['distribute'] } : undefined;
@@ -60,7 +62,7 @@ function unequal(survey: Survey): string[] {
     if (main.is !== 'set') return [`${name}: ${main.is === 'unreadable' ? main.why : 'not a credentials file'}`];
     if (model?.is === 'set' && !sameSet(main.set, model.set)) return [`${name}: differs from ${model.host}`];
     if (main.tooOpen) return [`${name}: can be read by others than its owner`];
-    return sight.papers.filter(({ role, is }) => role === 'sibling' && is !== 'blank').map(({ path }) => `${sight.manager.name}:${path}: left by a crash`);
+    return sight.papers.filter(({ role, is }) => role === 'install' || (role === 'sibling' && is !== 'blank')).map(({ path }) => `${sight.manager.name}:${path}: left over`);
   });
 }
 
