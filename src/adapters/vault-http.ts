@@ -197,7 +197,7 @@ function parsed(address: string, response: IncomingMessage, text: string): WireA
 
 function wordsOf(body: unknown): string {
   const errors = (body as { errors?: unknown } | undefined)?.errors;
-  return Array.isArray(errors) && errors.length > 0 ? `: ${errors.join('; ')}` : '';
+  return Array.isArray(errors) && errors.length > 0 ? `: ${errors.join('; ').replaceAll(/\s+/g, ' ').trim()}` : '';
 }
 
 /** JSON.stringify has already asked the Secret, which says [redacted]; what it stands in for is still in its holder. */

@@ -13,6 +13,8 @@ export interface About extends Described {
   readonly operation: string;
   /** ISO 8601. */
   readonly at: string;
+  /** Vault rejected this very set then (ISO 8601): nothing here is believed until a proof says otherwise. */
+  readonly rejectedAt?: string;
   /** Managers that are still owed a copy. */
   readonly owed: readonly string[];
   readonly ancestors: readonly (Described & { readonly generation: number })[];
@@ -21,7 +23,7 @@ export interface About extends Described {
 const text = v.pipe(v.string(), v.maxLength(4096));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const schema = v.object({
-  format: v.literal(1), clusterId: text, generation: count, fingerprint: text, salt: text, operation: text, at: text, owed: v.array(text),
+  format: v.literal(1), clusterId: text, generation: count, fingerprint: text, salt: text, operation: text, at: text, owed: v.array(text), rejectedAt: v.optional(text),
   ancestors: v.pipe(v.array(v.object({ fingerprint: text, salt: text, generation: count })), v.maxLength(64)),
 });
 
@@ -34,7 +36,7 @@ export function parseAbout(bytes: Uint8Array): About | undefined {
   const json = parseJson(bytes);
   if (json.is !== 'json') return undefined;
   const parsed = v.safeParse(schema, json.value);
-  return parsed.success ? parsed.output : undefined;
+  return parsed.success ? parsed.output as About : undefined;
 }
 
 export async function describeSet(set: KeySet, salt: string): Promise<Described> {

@@ -40,6 +40,10 @@ const rules: readonly Rule[] = [
   (survey) => (survey.nodes.every((sight) => sight.reached) && !survey.nodes.some((sight) => sight.reached && sight.health === 'active')
     ? { exit: 'unreachable', verdict: 'every node is open, and no node is active: Vault answers nobody', problems: survey.nodes.map((sight) => `${sight.node.name}: ${sight.reached ? sight.health : ''}`), run: ['status'] } : undefined),
   (survey) => {
+    const since = reached(survey).flatMap(({ about }) => (about?.rejectedAt === undefined ? [] : [about.rejectedAt])).toSorted()[0];
+    return since === undefined ? undefined : { exit: 'refused', verdict: `Vault rejected the keys in the main files (${since}): was it restored from before a rotation?`, run: ['install'] };
+  },
+  (survey) => {
     const wrong = unequal(survey);
     return wrong.length > 0 ? { exit: 'resumable', verdict: 'not every manager holds the same keys', problems: wrong, run: ['distribute'] } : undefined;
   },

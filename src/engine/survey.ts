@@ -17,7 +17,7 @@ const LIMIT_BYTES = 1 << 20;
 export type Role = 'main' | 'install' | 'rotate' | 'previous' | 'sibling';
 
 /** What one credential file holds. `unreadable` is never `absent`, and `blank` (preallocated, torn to nothing) never held a key. */
-export type Paper = { readonly role: Role; readonly host: string; readonly path: string; readonly modifiedMs: number; readonly tooOpen: boolean; readonly throughLink: boolean } & (
+export type Paper = { readonly role: Role; readonly host: string; readonly path: string; readonly modifiedMs: number; readonly tooOpen: boolean; readonly throughLink?: boolean } & (
   | { readonly is: 'set'; readonly set: KeySet; readonly bytes: Uint8Array }
   | { readonly is: 'checkpoint'; readonly checkpoint: Checkpoint; readonly bytes: Uint8Array }
   | { readonly is: 'blank' }

@@ -2,7 +2,7 @@ import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { isIntent } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
 import { paperOf, reached, type ReachedManager } from '../engine/survey.ts';
-import type { Hands } from '../engine/world.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
@@ -18,7 +18,7 @@ export const declareIntent: Step<Scene, Scene> = {
   name: 'declare-intent', title: 'check that every manager can take the keys, and record the intent', kind: 'repeat',
   look: async () => ({ is: 'pending' }),
   act: async (hands, scene) => {
-    await preflight(hands, reached(scene.survey), 'install');
+    preflight(hands, reached(scene.survey), 'install');
     const master = masterOf(hands, scene.survey);
     const path = master.manager.paths.installCheckpoint;
     if (paperOf(master, 'install') !== undefined && isIntent(paperOf(master, 'install')!)) hands.tell({ is: 'note', text: 'an earlier run stopped before init: taking its intent over' });
@@ -40,7 +40,7 @@ export function iso(hands: Pick<Hands, 'clock'>): string {
  * The lock's own durable write has shown that each folder takes one; this names what else would stop the keys.
  * @throws Halt `preflight` with every manager's reason.
  */
-export async function preflight(hands: Hands, managers: readonly ReachedManager[], flow: string): Promise<void> {
+export function preflight(eyes: Eyes, managers: readonly ReachedManager[], flow: string): void {
   const failed = managers.flatMap(({ manager, folder, sight }) => {
     const place = manager.paths.main.slice(0, manager.paths.main.lastIndexOf('/')) || '/';
     const no = (why: string, mend: string) => [{ host: manager.name, why, mend }];
@@ -50,12 +50,14 @@ export async function preflight(hands: Hands, managers: readonly ReachedManager[
     if (folder.uid !== 0 && folder.uid !== sight.user.uid) return no(`${place} belongs to uid ${folder.uid}, who could take the keys away`, `sudo chown root:root ${place}`);
     if ((folder.mode & 0o022) !== 0) return no(`${place} can be written by others (mode ${folder.mode.toString(8)})`, `sudo chmod go-w ${place}`);
     if (!folder.writable) return no(`${place} cannot be written by uid ${sight.user.uid}`, 'set ansible_become: true, or mount it read-write');
+    const link = [...sight.files].find(([, file]) => file.is === 'file' && file.throughLink)?.[0];
+    if (link !== undefined) return no(`${link} is a symbolic link: keys are not written through one`, `put the file itself there: cp --remove-destination "$(readlink -f ${link})" ${link}`);
     if (folder.spaceBytes < SPACE_BYTES) return no(`${place} has ${folder.spaceBytes} bytes left`, 'free some space');
     return [];
   });
-  if (failed.length > 0) throw new Halt(haltTexts.preflight(failed, flow, hands.settings.inventory));
+  if (failed.length > 0) throw new Halt(haltTexts.preflight(failed, flow, eyes.settings.inventory));
   for (const { manager, sight } of managers) {
-    const skew = Math.abs(sight.clockMs - hands.clock.now());
-    if (skew > SKEW_MS) hands.tell({ is: 'warning', text: `the clock of ${manager.name} is ${Math.round(skew / 1000)} s off (harmless here: nothing is decided by clocks)` });
+    const skew = Math.abs(sight.clockMs - eyes.clock.now());
+    if (skew > SKEW_MS) eyes.tell({ is: 'warning', text: `the clock of ${manager.name} is ${Math.round(skew / 1000)} s off (harmless here: nothing is decided by clocks)` });
   }
 }

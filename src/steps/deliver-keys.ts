@@ -19,7 +19,7 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
     look: async (eyes, held) => {
       if (held.fromCheckpoint || missingOf(eyes, held.survey).length > 0) return { is: 'pending' };
       const bytes = formatKeyFile(held.set);
-      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && !paperOf(sight, 'main')!.tooOpen);
+      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && sight.about.rejectedAt === undefined && !paperOf(sight, 'main')!.tooOpen);
       return every ? { is: 'done', out: held } : { is: 'pending' };
     },
     act: async (hands, held) => {

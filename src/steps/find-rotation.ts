@@ -1,9 +1,10 @@
 import { isIntent } from '../engine/candidates.ts';
 import type { Fork } from '../engine/flow.ts';
-import { papersOf, survey } from '../engine/survey.ts';
+import { papersOf, reached, survey } from '../engine/survey.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { initReplyLost } from './init-vault.ts';
+import { preflight } from './declare-intent.ts';
 import { missingNodesOf, missingOf, searchedIn } from './places.ts';
 import type { Scene } from './records.ts';
 import { isInitialised } from './which-world.ts';
@@ -31,6 +32,7 @@ export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> 
     }
     const sealed = seen.nodes.flatMap((sight) => (sight.reached && sight.status.sealed ? [sight.node.name] : []));
     if (eyes.settings.shares.given && sealed.length > 0) throw new Halt(haltTexts.sharesWhileSealed(sealed, inventory));
+    preflight(eyes, reached(seen), 'rotate');
     return { to: 'calm', record: { survey: seen } };
   },
 };

@@ -1,4 +1,4 @@
-import { candidatesOf } from '../engine/candidates.ts';
+import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
 import { lookAtManager, lookAtNode, type ManagerSight, type NodeSight, papersOf } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
@@ -33,9 +33,10 @@ export const openFromAny: Step<undefined, Opened> = {
       const survey = { managers: [sight], nodes: [] };
       leftover.push(...papersOf(survey, 'install', 'rotate').map(({ host: name, path }) => ({ host: name, path })));
       for (const [name, address] of sealed) {
-        for (const { set } of candidatesOf(survey)) {
+        for (const candidate of candidatesOf(survey)) {
+          const { set } = candidate;
           const result = await openNode(hands.vault, hands.clock, address, set).catch((error: unknown) => ({ is: 'cannot-tell' as const, why: messageOf(error) }));
-          if (result.is === 'open') { opened.push(name); sealed.delete(name); break; }
+          if (result.is === 'open') { opened.push(name); sealed.delete(name); warnWhereOld(hands, name, candidate); break; }
           problems.set(name, result.is === 'rejected' ? 'it rejects every set of keys that was found' : result.why);
         }
       }
@@ -53,6 +54,12 @@ function refuse(eyes: Eyes, nodes: readonly NodeSight[]): void {
   if (other !== undefined) throw new Halt(haltTexts.autoUnseal(other.status.type));
   if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory));
   if (answered.every(({ status }) => !status.initialized)) throw new Halt(haltTexts.notInitialised('unseal', eyes.settings.inventory));
+}
+
+/** A follower that was away during a rotation opens so and catches up; a server that was restored opens so and stays. */
+function warnWhereOld(hands: Hands, node: string, { sources }: Candidate): void {
+  const [first] = sources;
+  if (first?.role === 'previous') hands.tell({ is: 'warning', text: `${node} opened with the previous keys (${first.host}:${first.path}), not with the main ones: vaultctl verify says which are live` });
 }
 
 function nearestFirst(hands: Hands) {

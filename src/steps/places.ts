@@ -88,7 +88,7 @@ export function archived(path: string, nowMs: number, salt: string): string {
 /** Renamed, never deleted, and 0600 from then on. A symbolic link is renamed itself: what it leads to is not ours. */
 export function setAside({ path, tooOpen, throughLink }: Paper, clock: Clock): FileOperation[] {
   const move = { do: 'move', path, to: archived(path, clock.now(), clock.random(2)) } as const;
-  return tooOpen && !throughLink ? [{ do: 'tighten', path }, move] : [move];
+  return tooOpen && throughLink !== true ? [{ do: 'tighten', path }, move] : [move];
 }
 
 export function hasFile(sight: ReachedManager, role: 'main' | 'install' | 'rotate' | 'previous'): boolean {

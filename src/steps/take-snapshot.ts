@@ -6,6 +6,8 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { handsOn, masterOf, stamp } from './places.ts';
 import { activeOf, reachedNodes, tokenFor } from './prove-live.ts';
 import type { Held, Rotating } from './records.ts';
+import { leaveNoForeign } from './start-rekey.ts';
+import { WireError } from '../ports/vault.ts';
 
 type Saved = Held & Pick<Rotating, 'snapshots'>;
 
@@ -24,6 +26,7 @@ export const takeSnapshot: Step<Held, Saved> = {
     const { storageType } = active.status;
     if (storageType !== undefined && storageType !== 'raft') throw refuse(`the storage "${storageType}" has no snapshots`);
     const token = tokenFor(hands, held.set);
+    await leaveNoForeign(hands, active.node.address, token);
     if (token === undefined) throw refuse('a snapshot needs a token, and the root token is gone: give one with --token-file');
     const name = `vault-${stamp(hands.clock.now())}-${hands.operation}.snap`;
     const master = masterOf(hands, held.survey);
@@ -39,6 +42,8 @@ export const takeSnapshot: Step<Held, Saved> = {
         if (bytes === 0) throw new Error('the server sent an empty snapshot');
         snapshots.push({ host: manager.name, path });
       } catch (error) {
+        // The server's no is the same whichever manager asks.
+        if (error instanceof WireError && error.reached === 'config') throw refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, error);
         failures.push(`${manager.name}: ${messageOf(error)}`);
       }
     }

@@ -25,6 +25,8 @@ export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
     },
     act: async (hands, record) => {
       const failed = await openAll(hands, record);
+      // One node's word is no verdict; that of every node is.
+      if (failed.length === hands.nodes.length && failed.every(({ rejected }) => rejected)) throw new Halt(haltTexts.keysRejected(record.keptAt, hands.settings.inventory));
       if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, record.keptAt, flow, hands.settings.inventory));
       return record;
     },
@@ -35,15 +37,16 @@ async function sightsOf(eyes: Eyes): Promise<NodeSight[]> {
   return Promise.all(eyes.nodes.map((node) => lookAtNode(eyes, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
 }
 
+const REJECTS = 'it rejects the keys';
 const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
 const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
 
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */
-async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string }[]> {
+async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string; rejected: boolean }[]> {
   const failed = new Map<string, string>();
   const open = async (node: ClusterNode) => {
     const tried = [set, ...others.map((other) => other.set)];
-    let why = 'it rejects the keys';
+    let why = REJECTS;
     for (const candidate of tried) {
       const result = await openNode(hands.vault, hands.clock, node.address, candidate);
       if (result.is === 'open') return;
@@ -62,5 +65,5 @@ async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host:
   if (leader === undefined) for (const { node } of joining) failed.set(node.name, 'there is no leader to join yet');
   else await Promise.all(joining.map((sight) => attempt(sight, async (node) => { await joinRaft(hands.vault, hands.clock, node.address, leader.node.address, hands.settings.vault.ca); await open(node); })));
   if (leader === undefined && failed.size === 0) failed.set(hands.nodes[0]!.name, 'no node became active');
-  return [...failed].map(([host, why]) => ({ host, why }));
+  return [...failed].map(([host, why]) => ({ host, why, rejected: why === REJECTS }));
 }

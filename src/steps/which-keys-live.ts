@@ -8,6 +8,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import { initReplyLost } from './init-vault.ts';
+import { markRejected } from './mark-rejected.ts';
 import { missingOf, searchedIn } from './places.ts';
 import { activeOf, proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
@@ -49,7 +50,7 @@ async function liveWithoutProof(survey: Survey): Promise<Candidate | undefined> 
   if (first?.is !== 'set' || !mains.every((main) => main.is === 'set' && sameSet(main.set, first.set))) return undefined;
   for (const { about } of reached(survey)) {
     if (about === undefined) continue;
-    if (about.clusterId !== clusterId || !(await aboutNames(about, first.set))) return undefined;
+    if (about.rejectedAt !== undefined || about.clusterId !== clusterId || !(await aboutNames(about, first.set))) return undefined;
     return candidatesOf(survey).find(({ set }) => sameShares(set, first.set));
   }
   return undefined;
@@ -90,6 +91,7 @@ async function agreeToRestored(hands: Hands & Prover, survey: Survey, live: Cand
   if (hands.flags.acceptRestored) return;
   const question = 'Vault was restored from before the last rotation. Make the previous keys the main ones again, and set the newer ones aside?';
   if (await hands.operator.confirm(question, hands.settings.clusterName)) return;
+  await markRejected(hands, survey);
   throw new Halt(haltTexts.restored([...papersOf(survey, 'main'), ...live.sources], hands.settings.inventory));
 }
 
