@@ -131,3 +131,17 @@ export function papersOf(survey: Survey, ...roles: Role[]): Paper[] {
 export function paperOf(sight: ReachedManager, role: Role): Paper | undefined {
   return sight.papers.find((paper) => paper.role === role);
 }
+
+const SNAPSHOT = /^vault-.*\.snap$/;
+
+/**
+ * Snapshots that rotations left on a manager, oldest first: their names begin with their time. A look of its own, so
+ * that a folder of snapshots that cannot be listed never hides the keys.
+ * @throws HostError
+ */
+export async function snapshotsOn({ manager, host }: ReachedManager): Promise<{ readonly host: string; readonly path: string; readonly bytes: number }[]> {
+  const sight = await host.look({ files: [], folders: [manager.paths.snapshots], limitBytes: 0 });
+  const names = sight.folders.get(manager.paths.snapshots)?.names ?? [];
+  return names.filter(({ name }) => SNAPSHOT.test(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, size }) => ({ host: manager.name, path: `${manager.paths.snapshots}/${name}`, bytes: size }));
+}

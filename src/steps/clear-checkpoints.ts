@@ -1,9 +1,10 @@
 import { setsIn } from '../engine/candidates.ts';
+import { each } from '../engine/each-host.ts';
 import type { Step } from '../engine/flow.ts';
-import { type Paper, reached, type ReachedManager } from '../engine/survey.ts';
+import { type Paper, reached, type ReachedManager, snapshotsOn } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
-import { haltTexts } from '../model/halts.ts';
+import { haltTexts, type Place } from '../model/halts.ts';
 import { type KeySet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
 import { applyOnAll, setAside } from './places.ts';
@@ -18,7 +19,8 @@ export function clearCheckpoints<R extends Held>(flow: string): Step<R, R> {
     name: 'clear-checkpoints', title: 'delete the checkpoints', kind: 'repeat',
     look: async (_eyes, held) => (held.fromCheckpoint ? { is: 'pending' } : { is: 'done', out: held }),
     act: async (hands, held) => {
-      const work = reached(held.survey).map((sight) => ({ sight, operations: clearing(hands, held, sight) }));
+      const old = await olderSnapshots(held);
+      const work = reached(held.survey).map((sight) => ({ sight, operations: [...clearing(hands, held, sight), ...old.filter(({ host }) => host === sight.manager.name).map(({ path }) => ({ do: 'remove' as const, path }))] }));
       const { failed } = await applyOnAll(hands, work);
       if (failed.length > 0) throw new Halt(haltTexts.undelivered(failed, held.keptAt, flow, hands.settings.inventory));
       return held;
@@ -34,6 +36,13 @@ function clearing(hands: Hands, held: Held, sight: ReachedManager): FileOperatio
   const found = sight.papers.filter(({ role }) => role === 'install' || role === 'rotate' || role === 'sibling').flatMap((paper): FileOperation[] => (
     isHeldElsewhere(paper, held) ? [{ do: 'remove', path: paper.path }] : setAside(paper, hands.clock)));
   return [...written, ...found];
+}
+
+/** Kept until the next rotation has a snapshot of its own, on two managers, and has ended well. */
+async function olderSnapshots({ snapshots, survey }: Held): Promise<Place[]> {
+  if (snapshots === undefined || snapshots.length === 0) return [];
+  const found = await each(reached(survey), snapshotsOn);
+  return found.flatMap((outcome) => (outcome.is === 'ok' ? outcome.value : [])).filter((old) => !snapshots.some(({ host, path }) => host === old.host && path === old.path));
 }
 
 function isHeldElsewhere(paper: Paper, held: Held): boolean {

@@ -21,6 +21,8 @@ export interface Held extends Scene {
   readonly generation: number;
   /** Checkpoints are being cleared at the end: then every main is written by this run, whatever is read there. */
   readonly fromCheckpoint: boolean;
+  /** The snapshots of this rotation: with them older ones are superfluous, for nobody keeps the keys that open those. */
+  readonly snapshots?: readonly Place[];
   /** The rotate checkpoint in its last form, NEW at its top: written before the main that makes it superfluous. */
   readonly committed?: Uint8Array;
 }

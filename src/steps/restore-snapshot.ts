@@ -1,7 +1,7 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Fork, Step } from '../engine/flow.ts';
-import { papersOf, reached, survey } from '../engine/survey.ts';
+import { papersOf, reached, snapshotsOn, survey } from '../engine/survey.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { openNode } from '../vault/unseal.ts';
@@ -25,17 +25,11 @@ export const isServerEmpty: Fork<undefined, { empty: Scene; restored: Scene }> =
   },
 };
 
-const SNAPSHOT = /^vault-.*\.snap$/;
-
 export const findSnapshot: Step<Scene, Found> = {
   name: 'find-snapshot', title: 'find the newest snapshot on the managers', kind: 'check',
   look: async (eyes, { survey: seen }) => {
-    const found: (Place & { modifiedMs: number })[] = [];
-    for (const { manager, host } of reached(seen)) {
-      const folder = (await host.look({ files: [], folders: [manager.paths.snapshots], limitBytes: 0 })).folders.get(manager.paths.snapshots);
-      for (const { name, modifiedMs, size } of folder?.names ?? []) if (SNAPSHOT.test(name) && size > 0) found.push({ host: manager.name, path: `${manager.paths.snapshots}/${name}`, modifiedMs });
-    }
-    const newest = found.toSorted((a, b) => b.path.slice(b.path.lastIndexOf('/')).localeCompare(a.path.slice(a.path.lastIndexOf('/'))) || b.modifiedMs - a.modifiedMs)[0];
+    const name = ({ path }: Place) => path.slice(path.lastIndexOf('/'));
+    const newest = (await Promise.all(reached(seen).map(snapshotsOn))).flat().filter(({ bytes }) => bytes > 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1))[0];
     if (newest === undefined) return { is: 'stuck', halt: new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory)) };
     eyes.tell({ is: 'note', text: `the newest snapshot is ${newest.host}:${newest.path}` });
     return { is: 'done', out: { survey: seen, snapshot: newest } };

@@ -79,7 +79,7 @@ function committed(hands: Hands, staged: Staged): Held {
   const { fresh, set, nonce, verificationNonce, startedAt, generation } = staged;
   const meta = { phase: 'committed' as const, rekey: { nonce, verificationNonce, shares: fresh.shares.length, threshold: fresh.threshold }, startedAt, generation };
   return {
-    survey: staged.survey, set: fresh, replaces: set, keptAt: staged.keptAt, others: [{ set, sources: [] }], generation, fromCheckpoint: true,
+    survey: staged.survey, snapshots: staged.snapshots, set: fresh, replaces: set, keptAt: staged.keptAt, others: [{ set, sources: [] }], generation, fromCheckpoint: true,
     committed: formatCheckpoint(rotationCheckpoint(hands, staged, meta, fresh)),
   };
 }

@@ -57,7 +57,7 @@ function committedFrom(eyes: Eyes, survey: Survey, live: Candidate, all: readonl
   const old = own?.checkpoint.old ?? all.find((other) => other !== live && cameFrom(other, 'main'))?.set;
   const held = heldFrom(eyes, survey, live, all);
   return {
-    ...held, keptAt: live.sources, fromCheckpoint: true, ...(old === undefined ? {} : { replaces: old }),
+    ...held, keptAt: live.sources, fromCheckpoint: true, snapshots: own?.checkpoint.meta?.snapshots ?? [], ...(old === undefined ? {} : { replaces: old }),
     generation: own?.checkpoint.meta?.generation ?? held.generation + 1,
   };
 }
