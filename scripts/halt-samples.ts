@@ -34,6 +34,8 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   },
   noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
+  vaultCutOff: { '': haltTexts.vaultCutOff('unseal every Vault node', `unseal: no answer from ${vault} within 15 s`, inventory) },
+  managerCutOff: { '': haltTexts.managerCutOff('node2', 'stage the new keys on every manager and read them back', 'the connection was cut', undefined, inventory) },
   initUnanswered: {
     '': haltTexts.initUnanswered(vault, 'the connection was reset', true, { host: 'node1', path: installTmp }, inventory),
     unsent: haltTexts.initUnanswered(vault, 'connection refused', false, { host: 'node1', path: installTmp }, inventory),

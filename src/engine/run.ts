@@ -1,6 +1,8 @@
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import { type Arrow, type Flow, arrowFrom, isUnproven } from './flow.ts';
+import { HostError } from '../ports/hosts.ts';
+import { WireError } from '../ports/vault.ts';
+import { type Arrow, type Flow, type Step, arrowFrom, isUnproven } from './flow.ts';
 import type { Hands, Prover } from './world.ts';
 
 /** No flow has as many arrows; a table that loops is our bug, not the operator's wait. */
@@ -12,14 +14,14 @@ interface Standing { readonly state: PropertyKey; readonly record: unknown }
 /**
  * Runs a flow from its start: each step looks before it acts, so a first run, a re-run and a resumed run are one loop.
  * Between two steps, and only there, a signal or a lost lock stops it.
- * @throws Halt where the operator must act; any other error where the outcome of a call stayed unknown.
+ * @throws Halt where the operator must act, also where a node or a manager was cut off; any other error is Vault's own refusal or our bug.
  */
 export async function run<S>(flow: Flow<S>, hands: Hands & Prover): Promise<S[keyof S]> {
   let at: Standing = { state: flow.start, record: undefined };
   for (let count = 0; count < MAX_ARROWS; count += 1) {
     if (at.state === flow.end) return at.record as S[keyof S];
     stopWhereAsked(flow.name, hands);
-    at = await follow(arrowFrom(flow, at.state as keyof S), at.record, hands);
+    at = await follow(flow.name, arrowFrom(flow, at.state as keyof S), at.record, hands);
   }
   throw new Error(`flow ${flow.name} did not end after ${MAX_ARROWS} arrows`);
 }
@@ -31,7 +33,7 @@ function stopWhereAsked(flow: string, hands: Hands): void {
   if (lost !== undefined) throw new Halt(haltTexts.lockLost(lost, flow, hands.settings.inventory));
 }
 
-async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover): Promise<Standing> {
+async function follow<S>(flow: string, arrow: Arrow<S>, record: unknown, hands: Hands & Prover): Promise<Standing> {
   const { name, title } = arrow.is === 'fork' ? arrow.fork : arrow.step;
   const mark = (kind: 'start' | 'done' | 'already' | 'skipped' | 'failed', note?: string) =>
     hands.tell({ is: 'step', step: name, title, mark: kind, ...(note === undefined ? {} : { note }) });
@@ -47,20 +49,36 @@ async function follow<S>(arrow: Arrow<S>, record: unknown, hands: Hands & Prover
       mark('done');
       return { state: arrival.to, record: arrival.record };
     }
-    const { step } = arrow;
-    let how: 'done' | 'already' | 'skipped' = 'done';
-    const out = await patiently(hands, step.kind !== 'once', async () => {
-      const sight = await step.look(hands, record as never);
-      if (sight.is === 'stuck') throw sight.halt;
-      how = sight.is === 'done' && step.kind !== 'check' ? (sight.skipped === true ? 'skipped' : 'already') : 'done';
-      return sight.is === 'done' ? sight.out : step.act(hands, record as never);
-    });
+    const { how, out } = await take(arrow.step, record, hands);
     mark(how);
     return { state: arrow.to, record: out };
   } catch (error) {
     mark('failed', error instanceof Halt ? error.text.what : messageOf(error));
-    throw error;
+    throw cutOff(error, title, flow, hands);
   }
+}
+
+type Taken = { readonly how: 'done' | 'already' | 'skipped'; readonly out: unknown };
+
+/** Looks, and acts where the look says pending. Looking may always be repeated; a `once` step acts one time in a run. */
+async function take(step: Step<never, unknown>, record: unknown, hands: Hands & Prover): Promise<Taken> {
+  const look = async (): Promise<Taken | undefined> => {
+    const sight = await step.look(hands, record as never);
+    if (sight.is === 'stuck') throw sight.halt;
+    if (sight.is === 'pending') return undefined;
+    return { how: step.kind === 'check' ? 'done' : sight.skipped === true ? 'skipped' : 'already', out: sight.out };
+  };
+  const act = async (): Promise<Taken> => ({ how: 'done', out: await step.act(hands, record as never) });
+  if (step.kind === 'once') return await patiently(hands, true, look) ?? act();
+  return patiently(hands, true, async () => await look() ?? act());
+}
+
+/** A node or a manager went away in the middle: the operator reads which, and that the same command goes on from there. */
+function cutOff(error: unknown, during: string, flow: string, { settings: { inventory } }: Hands): unknown {
+  if (error instanceof WireError) return new Halt(haltTexts.vaultCutOff(during, messageOf(error), inventory), { cause: error });
+  if (error instanceof HostError && error.kind === 'fenced') return new Halt(haltTexts.lockLost(`${error.host}: ${error.message}`, flow, inventory), { cause: error });
+  if (error instanceof HostError) return new Halt(haltTexts.managerCutOff(error.host, during, messageOf(error), error.mend, inventory), { cause: error });
+  return error;
 }
 
 /** Looks and repeatable steps are tried again where a call's outcome stayed unknown; a Halt is an answer and is not. */

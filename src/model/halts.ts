@@ -55,6 +55,16 @@ export const haltTexts = {
     next: ['bring those nodes back, then run the same command again', `vaultctl status -i ${inventory}`,
       ...(missing.length === 0 ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
   }),
+  vaultCutOff: (during: string, why: string, inventory: string): HaltText => ({
+    code: 'vault-cut-off', exit: 'unreachable', what: 'Vault stopped answering', details: [`during: ${during}`, why],
+    safe: ['Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.', 'Whether Vault did what it was last asked is found out by the next run.'],
+    notDone: ['The rest of this run.'], next: [`vaultctl status -i ${inventory}`, 'then run the same command again: it looks first, and goes on from there'],
+  }),
+  managerCutOff: (host: string, during: string, why: string, mend: string | undefined, inventory: string): HaltText => ({
+    code: 'manager-cut-off', exit: 'undelivered', what: `${host} could not be used any more`, details: [`during: ${during}`, ...missingLines([{ host, why, mend }])],
+    safe: ['Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.'],
+    notDone: ['The rest of this run.'], next: [`vaultctl status -i ${inventory}`, 'then run the same command again: it looks first, and goes on from there'],
+  }),
   initUnanswered: (node: string, why: string, sent: boolean, intent: Place, inventory: string): HaltText => ({
     code: 'init-unanswered', exit: 'unreachable', what: sent ? 'The reply of init did not come, and Vault does not say that it is initialised' : 'Init could not be sent: Vault went away',
     details: [`${node}: ${why}`],
