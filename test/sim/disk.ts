@@ -145,8 +145,8 @@ export class SimMachine {
   }
 
   /** The same disk once more, for trying out what a reboot would leave. No process runs on the copy. */
-  clone(): SimMachine {
-    const copy = new SimMachine({ hostname: this.hostname, uid: this.uid, now: this.now, spaceBytes: this.spaceBytes });
+  clone(now = this.now): SimMachine {
+    const copy = new SimMachine({ hostname: this.hostname, uid: this.uid, now, spaceBytes: this.spaceBytes });
     const made = new Map<Inode, Inode>();
     const twin = (inode: Inode): Inode => {
       const known = made.get(inode);

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { parseCheckpoint } from '../../src/credentials/checkpoint.ts';
+import { formatKeyFile, parseKeyFile } from '../../src/credentials/key-file.ts';
+import { papersOf, reached, survey } from '../../src/engine/survey.ts';
+import { type KeySet, sameShares } from '../../src/model/keys.ts';
+import type { SimMachine } from '../sim/disk.ts';
+import { PATHS, type World } from '../sim/world.ts';
+
+/*
+ * The invariant of the contract (§1), checked on the platters and not on the cache: a set counts where a file whose
+ * content is synced holds it whether all of the folder's unsynced names are kept or all are lost.
+ */
+
+type Inode = SimMachine['root'];
+
+/** What a history has shown so far; it only ever grows. */
+export interface Seen {
+  /** Some set that opened Vault was durable on a manager. */
+  held: boolean;
+  /** … and on a second one. */
+  replicated: boolean;
+  /** The set that opened Vault when it was last whole: the one that a snapshot needs. */
+  lastLive: KeySet | undefined;
+}
+
+export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined });
+
+const parsed = new Map<string, readonly KeySet[]>();
+
+function setsOf(bytes: Uint8Array): readonly KeySet[] {
+  const key = createHash('sha1').update(bytes).digest('base64');
+  const known = parsed.get(key);
+  if (known !== undefined) return known;
+  const sets: KeySet[] = [];
+  const file = parseKeyFile(bytes);
+  if (file.is === 'set') sets.push(file.set);
+  const found = parseCheckpoint(bytes);
+  if (found.is === 'checkpoint') for (const set of [found.checkpoint.top, found.checkpoint.new, found.checkpoint.old]) if (set !== undefined) sets.push(set);
+  if (parsed.size > 20_000) parsed.clear();
+  parsed.set(key, sets);
+  return sets;
+}
+
+/** Whole files of one folder: as they come back when every unsynced name is lost, or when every one is kept. */
+function wholeIn(machine: SimMachine, path: string, names: 'safe' | 'names'): [string, Uint8Array][] {
+  const folder = machine.find(path);
+  if (folder?.kind !== 'folder') return [];
+  return [...folder[names]].flatMap(([name, inode]): [string, Uint8Array][] => (inode.kind === 'file' && Buffer.compare(inode.content, inode.synced) === 0 ? [[name, inode.content]] : []));
+}
+
+const FOLDER = PATHS.main.slice(0, PATHS.main.lastIndexOf('/'));
+/** Names under which vaultctl looks for keys: archived files are not among them. */
+const LOOKED_AT = /^(vault-unseal(\.previous)?\.json|vault-creds-(init|rotate)\.json\.tmp|\.vault-.*\.keys)$/;
+
+/** For each manager, the sets that it durably holds where vaultctl would find them. */
+export function durableSets(world: World): KeySet[][] {
+  return [...world.machines.values()].map((machine) => {
+    const [kept, lost] = (['names', 'safe'] as const).map((names) => wholeIn(machine, FOLDER, names).filter(([name]) => LOOKED_AT.test(name)).flatMap(([, bytes]) => [...setsOf(bytes)]));
+    return kept!.filter((set) => lost!.some((other) => sameShares(set, other)));
+  });
+}
+
+/** Looks once more, remembers what it sees, and says what is broken. */
+export function check(world: World, seen: Seen): string | undefined {
+  if (!world.vault.initialised) return undefined;
+  const held = durableSets(world);
+  if (world.vault.halfCommitted()) return checkHalf(world, seen, held);
+  const holders = held.map((sets) => sets.find((set) => world.vault.opens(set)));
+  const count = holders.filter((set) => set !== undefined).length;
+  const live = holders.find((set) => set !== undefined);
+  if (live !== undefined) seen.lastLive = live;
+  if (count > 0) seen.held = true;
+  if (count > 1) seen.replicated = true;
+  if (seen.held && count === 0) return 'no durable set on any manager opens Vault any more';
+  if (seen.replicated && count < 2) return 'the set that opens Vault stood on two managers and stands on one only';
+  return undefined;
+}
+
+function checkHalf(world: World, seen: Seen, held: readonly KeySet[][]): string | undefined {
+  const old = seen.lastLive;
+  if (old === undefined) return 'half-committed, and no live set was ever seen';
+  if (!held.some((sets) => sets.some((set) => sameShares(set, old)))) return 'half-committed, and the old set is on no manager';
+  const snapshots = [...world.machines.values()].filter((machine) => (['names', 'safe'] as const).every((names) => wholeIn(machine, PATHS.snapshots, names).some(([name]) => name.endsWith('.snap'))));
+  return snapshots.length === 0 ? 'half-committed, and no snapshot is on any manager' : undefined;
+}
+
+/** Done means: equal files with exactly three keys on every manager, nothing left over, every node open, and Vault opens with them. */
+export async function checkDone(world: World): Promise<string | undefined> {
+  const eyes = world.eyes();
+  const seen = await survey(eyes);
+  const [main, ...others] = reached(seen).map(({ papers }) => papers.find(({ role }) => role === 'main'));
+  if (main?.is !== 'set') return 'done, and the first manager has no main';
+  if (Buffer.compare(main.bytes, formatKeyFile(main.set)) !== 0) return 'done, and main is not exactly the three keys';
+  if (Object.keys(JSON.parse(Buffer.from(main.bytes).toString('utf8')) as object).length !== 3) return 'done, and main has other than three keys';
+  if (!others.every((other) => other?.is === 'set' && Buffer.compare(other.bytes, main.bytes) === 0)) return 'done, and the managers differ';
+  if (!world.vault.opens(main.set)) return 'done, and main does not open Vault';
+  const left = papersOf(seen, 'install', 'rotate', 'sibling');
+  if (left.length > 0) return `done, and ${left.map(({ host, path }) => `${host}:${path}`).join(', ')} is left over`;
+  const durable = durableSets(world);
+  if (!durable.every((sets) => sets.some((set) => sameShares(set, main.set)))) return 'done, and a manager holds the live set in its cache only';
+  const closed = seen.nodes.filter((node) => !node.reached || node.status.sealed || !node.status.initialized);
+  if (closed.length > 0) return `done, and ${closed.map(({ node }) => node.name).join(', ')} is not open`;
+  if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
+  for (const manager of world.machines.values()) {
+    const litter = [...(manager.find(FOLDER)?.names.keys() ?? [])].filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name));
+    if (litter.length > 0) return `done, and ${manager.hostname} has ${litter.join(', ')} left over`;
+  }
+  return tooOpen(world);
+}
+
+function tooOpen(world: World): string | undefined {
+  for (const manager of world.machines.values()) {
+    for (const [name, inode] of manager.find(FOLDER)?.names ?? []) if ((inode.mode & 0o077) !== 0) return `${manager.hostname}:${name} can be read by others`;
+  }
+  return undefined;
+}
+
+/** Equal texts, equal worlds: what a resumed run could ever tell apart, platters and memories of servers. */
+export function digest(world: World, seen: Seen): string {
+  const hash = createHash('sha1');
+  const walk = (inode: Inode, path: string) => {
+    const name = path;
+    hash.update(`${name}|${inode.kind}|${inode.mode}|`);
+    if (inode.kind === 'file') { hash.update(inode.content); hash.update(Buffer.compare(inode.content, inode.synced) === 0 ? '=' : Buffer.from(inode.synced)); }
+    for (const { what } of inode.changes) hash.update(`~${what}`);
+    for (const key of [...inode.safe.keys()].toSorted()) if (!inode.names.has(key)) hash.update(`-${key}`);
+    for (const [key, child] of [...inode.names].toSorted(([a], [b]) => (a < b ? -1 : 1))) walk(child, `${path}/${key}`);
+  };
+  for (const machine of world.machines.values()) walk(machine.root, machine.hostname);
+  hash.update(world.vault.fingerprint());
+  hash.update(`${seen.held}${seen.replicated}`);
+  return hash.digest('base64');
+}

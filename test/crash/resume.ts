@@ -1,0 +1,105 @@
+import type { Flow } from '../../src/engine/flow.ts';
+import { distribute } from '../../src/flows/distribute.ts';
+import { install } from '../../src/flows/install.ts';
+import { recoverSnapshot } from '../../src/flows/recover.ts';
+import { rotate } from '../../src/flows/rotate.ts';
+import type { Boundary } from '../sim/process.ts';
+import type { Ending, Finished, RunOptions, World } from '../sim/world.ts';
+import { check, checkDone, type Seen } from './invariant.ts';
+
+export const verbs = { install, rotate, distribute, 'recover --restore-snapshot': recoverSnapshot } as const;
+export type Verb = keyof typeof verbs;
+
+/** What the operator is left with: `runs` commands later it is quiet, or `wrong` says what must never be. */
+export interface Outcome {
+  readonly wrong?: string;
+  readonly runs: number;
+  /** How each run ended, in order: `halt undelivered`, `done`. */
+  readonly story: readonly string[];
+  readonly said: readonly string[];
+}
+
+/** More runs than this are no resume. */
+const MOST_RUNS = 6;
+/** Without a fault in that very run these are lies: the simulated operator has one cluster, one process, and no other tool. */
+const NEVER = new Set(['credentials-lost', 'keys-rejected', 'unreadable', 'conflicting-main', 'other-cluster', 'foreign-rekey', 'locked', 'restored', 'unproven', 'cannot-tell', 'initialised-by-other', 'no-snapshot', 'no-keys-for-snapshot', 'import-rejected', 'verify-failed', 'empty-first', 'auto-unseal']);
+
+/** Looks at the platters after every call that may have changed something. */
+export function watching(world: World, seen: Seen): Boundary {
+  return (call, when) => {
+    if (when === 'before' || !call.changes) return;
+    const wrong = check(world, seen);
+    if (wrong !== undefined) throw new Error(`${wrong} (after call ${call.index}: ${call.port} ${call.where} ${call.what})`);
+  };
+}
+
+export function flowOf(verb: Verb): Flow<Record<string, unknown>> { return verbs[verb] as unknown as Flow<Record<string, unknown>>; }
+
+/** One watched run; what it broke comes back as text and never as a throw. */
+export async function watched(world: World, verb: Verb, seen: Seen, options: RunOptions = {}): Promise<Finished & { wrong?: string }> {
+  try {
+    const boundary = watching(world, seen);
+    const finished = await world.run(flowOf(verb), { ...options, boundary: (call, when) => { options.boundary?.(call, when); boundary(call, when); } });
+    const wrong = check(world, seen);
+    return wrong === undefined ? finished : { ...finished, wrong };
+  } catch (error) {
+    return { ending: { is: 'died' }, calls: [], said: [], wrong: (error as Error).message };
+  }
+}
+
+export function describe(ending: Ending): string {
+  if (ending.is === 'halt') return `halt ${ending.halt.text.code}`;
+  return ending.is === 'error' ? `error ${(ending.error as Error).message}` : ending.is;
+}
+
+/** What a careful operator types next, and what the page must not have said. */
+export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, faulty: boolean): { verb: Verb } | { wrong: string } {
+  if (ending.is !== 'halt') return { verb };
+  const { code, next = [], exit } = ending.halt.text;
+  if (code === 'init-reply-lost') {
+    if (seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
+    wipe(world);
+    return { verb: 'install' };
+  }
+  if (code === 'half-commit') {
+    if (!world.vault.halfCommitted()) return { wrong: 'it says that no set opens Vault, and one does' };
+    wipe(world);
+    return { verb: 'recover --restore-snapshot' };
+  }
+  if (exit === 'lost' || (!faulty && NEVER.has(code))) return { wrong: `it ended in ${code}: ${ending.halt.text.what} (${(ending.halt.text.details ?? []).join('; ')})` };
+  // Its page offers three ways that destroy or replace; a file that could not be read this once is simply looked at again.
+  if (code === 'other-cluster') return { verb };
+  for (const line of next) {
+    const named = /vaultctl (install|rotate|distribute|recover --restore-snapshot)/.exec(line)?.[1];
+    if (named !== undefined) return { verb: named as Verb };
+  }
+  return { verb };
+}
+
+/** The operator empties Vault, as the page says. */
+function wipe(world: World): void {
+  for (const { name } of world.vault.nodes) world.vault.wipeNode(name);
+}
+
+/** Runs the command again, or the one that a halt names, until all is quiet. */
+export async function resume(world: World, start: Verb, seen: Seen): Promise<Outcome> {
+  const story: string[] = [];
+  const said: string[] = [];
+  let verb = start;
+  for (let runs = 1; runs <= MOST_RUNS; runs += 1) {
+    const emptied = !world.vault.initialised;
+    if (emptied) { seen.held = false; seen.replicated = false; seen.lastLive = undefined; }
+    const finished = await watched(world, verb, seen);
+    story.push(`${verb}: ${describe(finished.ending)}`);
+    said.push(...finished.said.map((line) => `  ${line}`));
+    if (finished.wrong !== undefined) return { wrong: finished.wrong, runs, story, said };
+    if (finished.ending.is === 'done') {
+      const wrong = await checkDone(world);
+      return { ...(wrong === undefined ? {} : { wrong }), runs, story, said };
+    }
+    const next = nextAfter(finished.ending, verb, world, seen, false);
+    if ('wrong' in next) return { wrong: next.wrong, runs, story, said };
+    verb = next.verb;
+  }
+  return { wrong: `not quiet after ${MOST_RUNS} runs`, runs: MOST_RUNS, story, said };
+}

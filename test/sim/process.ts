@@ -1,0 +1,80 @@
+/**
+ * One run of vaultctl as a process that may die. Fault model:
+ *
+ * - Every call of every port is counted, in the order in which the process makes them: requests to Vault, calls to a
+ *   manager, and each system call that a manager makes for it. The same world gives the same calls.
+ * - A process has at most one fault, at one call: it `fails` (nothing happened), its `reply` is lost (it happened), the
+ *   process dies before or after it, the connection to the manager is cut in the middle of a call (what runs there dies
+ *   and its locks are freed; the process goes on), the manager reboots, a Vault node restarts (sealed), a signal comes.
+ * - A dead process's calls never return and change nothing any more.
+ */
+export type Port = 'vault' | 'host' | 'disk';
+export interface PortCall {
+  readonly index: number;
+  readonly port: Port;
+  /** The manager's or the node's name. */
+  readonly where: string;
+  readonly what: string;
+  /** It may change something; false for plain looks. */
+  readonly changes: boolean;
+}
+export type FaultKind = 'fails' | 'reply-lost' | 'cut' | 'host-reboots' | 'node-restarts-before' | 'node-restarts-after' | 'signal';
+export interface Fault { readonly at: number; readonly kind: FaultKind }
+
+export type Boundary = (call: PortCall, when: 'before' | 'after') => void;
+
+/** No run needs as many calls: one that makes more is going round in circles. */
+const MOST_CALLS = 20_000;
+
+export class SimProcess {
+  readonly calls: PortCall[] = [];
+  readonly fault: Fault | undefined;
+  readonly #boundary: Boundary;
+  #dead = false;
+  /** Rejects when the process goes wrong in a way that no flow may hide: our own assertion. */
+  readonly broken: Promise<never>;
+  #break!: (error: Error) => void;
+
+  constructor(fault: Fault | undefined, boundary: Boundary = () => undefined) {
+    this.fault = fault;
+    this.#boundary = boundary;
+    this.broken = new Promise((_resolve, reject) => { this.#break = reject; });
+    this.broken.catch(() => undefined);
+  }
+
+  die(): void { this.#dead = true; }
+  get dead(): boolean { return this.#dead; }
+
+  /** Opens a call; the answer says what is to go wrong in it. */
+  async enter(port: Port, where: string, what: string, changes: boolean): Promise<{ call: PortCall; fault: FaultKind | undefined }> {
+    await this.#living();
+    const call: PortCall = { index: this.calls.length, port, where, what, changes };
+    this.calls.push(call);
+    if (call.index > MOST_CALLS) this.#fail(new Error(`more than ${MOST_CALLS} calls: it never ends`));
+    this.#bound(call, 'before');
+    await this.#living();
+    return { call, fault: this.fault?.at === call.index ? this.fault.kind : undefined };
+  }
+
+  async leave(call: PortCall): Promise<void> {
+    await this.#living();
+    this.#bound(call, 'after');
+  }
+
+  #bound(call: PortCall, when: 'before' | 'after'): void {
+    try {
+      this.#boundary(call, when);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#dead = true;
+    this.#break(error);
+  }
+
+  async #living(): Promise<void> {
+    if (this.#dead) await new Promise<never>(() => undefined);
+  }
+}

@@ -1,0 +1,173 @@
+import { takeLock, type ClusterLock } from '../../src/engine/lock.ts';
+import type { Flow } from '../../src/engine/flow.ts';
+import { run } from '../../src/engine/run.ts';
+import type { Eyes, Flags, Hands, Prover } from '../../src/engine/world.ts';
+import { Halt } from '../../src/model/halt.ts';
+import type { Manager, Paths, Settings } from '../../src/model/settings.ts';
+import { HostError } from '../../src/ports/hosts.ts';
+import type { Event } from '../../src/ports/operator.ts';
+import { WireError } from '../../src/ports/vault.ts';
+import { VaultEyes } from '../../src/vault/eyes.ts';
+import { VaultHands } from '../../src/vault/hands.ts';
+import { SimClock, SimTime } from './clock.ts';
+import { SimMachine } from './disk.ts';
+import { SimHost } from './host.ts';
+import { SimOperator } from './operator.ts';
+import { type Boundary, type Fault, type PortCall, SimProcess } from './process.ts';
+import { SimVault } from './vault.ts';
+import { wireFor } from './faulty-wire.ts';
+
+export interface WorldShape {
+  readonly managers: number;
+  readonly nodes: number;
+  /** vaultctl runs on the first manager; otherwise on a machine of its own, and every manager is remote. */
+  readonly onFirst?: boolean;
+  readonly tokenForRekey?: boolean;
+  readonly family?: 'rekey' | 'rotate';
+  readonly shares?: { readonly count: number; readonly threshold: number };
+}
+
+export type Ending =
+  | { readonly is: 'done' }
+  | { readonly is: 'halt'; readonly halt: Halt }
+  | { readonly is: 'error'; readonly error: unknown }
+  | { readonly is: 'died' };
+
+export interface Finished { readonly ending: Ending; readonly calls: readonly PortCall[]; readonly said: readonly string[] }
+
+export interface RunOptions {
+  readonly fault?: Fault | undefined;
+  /** The n-th write (from 0) of a rekey's commit kills the server. */
+  readonly commitDiesAt?: number | undefined;
+  readonly boundary?: Boundary;
+  readonly flags?: Partial<Flags>;
+  /** Called with what ends this process at once, for a boundary that wants it dead. */
+  readonly started?: (die: () => void) => void;
+}
+
+/** An answer that takes longer than this in real time will never come. */
+const HANGS_AFTER_MS = 20_000;
+
+export const PATHS: Paths = {
+  main: '/etc/kubernetes/vault-unseal.json', installCheckpoint: '/etc/kubernetes/vault-creds-init.json.tmp', rotateCheckpoint: '/etc/kubernetes/vault-creds-rotate.json.tmp',
+  previous: '/etc/kubernetes/vault-unseal.previous.json', about: '/etc/kubernetes/vault-unseal.about.json', lock: '/etc/kubernetes/.vaultctl.lock',
+  snapshots: '/var/lib/vaultctl', journal: '/var/lib/vaultctl/journal.ndjson',
+};
+
+/** Managers, Vault nodes, a network and an operator: a process of vaultctl is run in it by `run`, as wire.ts and run-flow.ts do. */
+export class World {
+  readonly shape: WorldShape;
+  readonly time: SimTime;
+  readonly machines: ReadonlyMap<string, SimMachine>;
+  readonly vault: SimVault;
+  readonly settings: Settings;
+  /** Runs so far: each process has chance of its own. */
+  runs = 0;
+
+  constructor(shape: WorldShape, from?: { time: SimTime; machines: ReadonlyMap<string, SimMachine>; vault: SimVault; runs: number }) {
+    this.shape = shape;
+    this.time = from?.time ?? new SimTime();
+    const now = () => this.time.nowMs;
+    this.machines = from?.machines ?? new Map(Array.from({ length: shape.managers }, (_, index) => [`m${index + 1}`, machine(`m${index + 1}`, now)] as const));
+    this.vault = from?.vault ?? new SimVault({
+      clock: { now }, nodes: shape.nodes, tokenForRekey: shape.tokenForRekey ?? false, family: shape.family ?? 'rekey',
+    });
+    this.runs = from?.runs ?? 0;
+    this.settings = settingsOf(shape, [...this.machines.keys()], this.vault.addresses);
+  }
+
+  /** The same world once more, without its processes: they are dead there. */
+  clone(): World {
+    const time = new SimTime(this.time.nowMs);
+    const now = () => time.nowMs;
+    return new World(this.shape, { time, machines: new Map([...this.machines].map(([name, one]) => [name, one.clone(now)] as const)), vault: this.vault.clone({ now }), runs: this.runs });
+  }
+
+  /** One process of vaultctl from start to end. */
+  async run<S>(flow: Flow<S>, options: RunOptions = {}): Promise<Finished> {
+    this.runs += 1;
+    const operator = new SimOperator();
+    const process = new SimProcess(options.fault, (call, when) => {
+      if (when === 'before' && options.fault?.at === call.index && options.fault.kind === 'signal') operator.signal = 'SIGTERM';
+      options.boundary?.(call, when);
+    });
+    const clock = new SimClock(this.time, this.runs * 7919);
+    const hosts = this.settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock }));
+    let died: (ending: Ending) => void = () => undefined;
+    const death = new Promise<Ending>((resolve) => { died = resolve; });
+    options.started?.(() => { process.die(); died({ is: 'died' }); });
+    const watch = watchdog();
+    try {
+      const ending = await Promise.race([this.#work(flow, process, hosts, clock, operator, options), death, process.broken, watch.bark]);
+      return { ending, calls: process.calls, said: operator.said() };
+    } finally {
+      watch.stop();
+      process.die();
+      for (const host of hosts) host.end();
+      this.vault.beforeWrite = () => undefined;
+      for (const { name, up } of this.vault.nodes) if (!up) this.vault.startNode(name);
+    }
+  }
+
+  async #work<S>(flow: Flow<S>, process: SimProcess, hosts: readonly SimHost[], clock: SimClock, operator: SimOperator, options: RunOptions): Promise<Ending> {
+    const wire = wireFor(this.vault, process, options.commitDiesAt);
+    const flags: Flags = { acceptRestored: false, noSnapshot: false, rootToken: 'keep', token: undefined, ...options.flags };
+    const { settings } = this;
+    const base = { settings, hosts, clock, flags, tell: (event: Event) => operator.tell(event), nodes: settings.vault.addresses.map((address) => ({ name: address, address })) };
+    let lock: ClusterLock | undefined;
+    try {
+      const operation = clock.random(6);
+      lock = await takeLock(settings, hosts, { holder: 'operator', host: 'laptop', pid: this.runs, operation, flow: flow.name, sinceMs: clock.now() }, clock.now());
+      const hands: Hands & Prover = { ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true };
+      await run(flow, hands);
+      return { is: 'done' };
+    } catch (error) {
+      return error instanceof Halt ? { is: 'halt', halt: error } : { is: 'error', error };
+    } finally {
+      await lock?.release().catch(() => undefined);
+    }
+  }
+
+  /** What `status` sees with; nothing goes wrong meanwhile. */
+  eyes(): Eyes {
+    const process = new SimProcess(undefined);
+    const clock = new SimClock(this.time, 1);
+    const hosts = this.settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock }));
+    return {
+      settings: this.settings, hosts, clock, tell: () => undefined, nodes: this.settings.vault.addresses.map((address) => ({ name: address, address })),
+      flags: { acceptRestored: false, noSnapshot: false, rootToken: 'keep', token: undefined }, vault: new VaultEyes(this.vault.wire(), this.settings.timeoutMs),
+    };
+  }
+}
+
+function machine(name: string, now: () => number): SimMachine {
+  const made = new SimMachine({ hostname: name, now });
+  made.folder('/etc/kubernetes');
+  made.folder('/var/lib');
+  return made;
+}
+
+function settingsOf(shape: WorldShape, names: readonly string[], addresses: readonly string[]): Settings {
+  const managers = names.map((name, index): Manager => ({
+    name, paths: PATHS, connection: shape.onFirst === true && index === 0 ? 'local' : 'ssh', address: name, port: undefined, user: undefined, password: undefined,
+    privateKeyFile: undefined, become: false, becomeUser: 'root', becomePassword: undefined, connectTimeoutMs: 10_000,
+    ssh: { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined },
+  }));
+  return {
+    clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names[0]!, limited: false, keepPrevious: 1,
+    vault: { addresses, ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
+    shares: { count: shape.shares?.count ?? 3, threshold: shape.shares?.threshold ?? 2, given: false }, timeoutMs: 60_000, allowMissing: [], allowMissingNodes: [],
+  };
+}
+
+/** As in wire.ts. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof WireError) return error.reached !== 'config';
+  return error instanceof HostError && error.kind === 'unreachable';
+}
+
+function watchdog(): { bark: Promise<never>; stop: () => void } {
+  let timer: NodeJS.Timeout | undefined;
+  const bark = new Promise<never>((_resolve, reject) => { timer = setTimeout(() => reject(new Error(`the run hangs: no answer within ${HANGS_AFTER_MS} ms of real time`)), HANGS_AFTER_MS); });
+  return { bark, stop: () => clearTimeout(timer) };
+}
