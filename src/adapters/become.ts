@@ -13,10 +13,16 @@ const NEWLINE = '\u0001';
 
 /**
  * A shell that stays and runs one script after another: sshd's login shell, sudo and the channel are paid once.
- * A line `S MARK SCRIPT` is run in a subshell with what follows as its input; both outputs then end with the mark.
- * Every other line is skipped: what a script that failed early left unread (`C …`, content) is never run.
+ * `L COUNT` and as many lines: functions, defined in the shell itself. `S MARK COUNT` and as many lines: a script, run in
+ * a subshell with what follows as its input; both outputs then end with the mark. A script that did not arrive whole is
+ * not run, and every other line is skipped: what a script that failed early left unread (`C …`, content) is never run.
  */
-const loop = 'while IFS= read -r s; do case $s in "S "*) s="${s#S }"; m="${s%% *}"; ( eval "$(printf %s "${s#* }" | tr "\\001" "\\n")" ); printf "\\n%s %s\\n" "$m" $?; printf "\\n%s\\n" "$m" >&2;; esac; done';
+const loop = [
+  'N="$(printf "\\nx")"; N="${N%x}"',
+  'while IFS= read -r s; do case $s in "S "*|"L "*) n="${s##* }"; t=',
+  'while test "$n" -gt 0 && IFS= read -r l; do t="$t$l$N"; n=$((n-1)); done; test "$n" -eq 0 || exit 1',
+  'case $s in L*) eval "$t";; *) m="${s#S }"; m="${m%% *}"; ( eval "$t" ); printf "\\n%s %s\\n" "$m" $?; printf "\\n%s\\n" "$m" >&2;; esac;; esac; done',
+].join('; ');
 const ready = `printf ${READY} >&2; `;
 /** The same for one script that has the channel to itself. */
 const once = 'IFS= read -r s; eval "$(printf %s "$s" | tr "\\001" "\\n")"';
@@ -38,6 +44,12 @@ function sudo({ user, password }: Become, command: readonly string[]): string {
 }
 
 function words(all: readonly string[]): string { return all.map(quoted).join(' '); }
+
+/** A message to the shell that stays: `S MARK` or `L`, how many lines, the lines. */
+export function asMessage(head: string, script: string): string {
+  const lines = script.split('\n');
+  return `${head} ${lines.length}\n${lines.join('\n')}\n`;
+}
 
 export function asOneLine(script: string): string { return `${script.replaceAll('\n', NEWLINE)}\n`; }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
+import type { ExecOptions, Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
 import { type Become, starterCommand, workerCommand } from './become.ts';
 import { type RawChannel, startScript } from './script-channel.ts';
 import { ScriptWorker } from './script-worker.ts';
@@ -26,8 +26,8 @@ export class LocalShell implements Shell {
     this.#worker = new ScriptWorker(name, become, async () => this.#spawn(['sh', '-c', workerCommand(become, shell)]));
   }
 
-  exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
-    return this.#worker.run(script, stdin, timeoutMs);
+  exec(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult> {
+    return this.#worker.run(script, stdin, options);
   }
 
   open(script: string): Promise<ShellChannel> {

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { ChannelReader } from '../hosts/channel-reader.ts';
 import { HostError } from '../ports/hosts.ts';
-import type { ShellResult } from '../ports/shell.ts';
-import { asOneLine, type Become, becomeError } from './become.ts';
+import type { ExecOptions, ShellResult } from '../ports/shell.ts';
+import { asMessage, type Become, becomeError } from './become.ts';
 import { type RawChannel, ScriptChannel } from './script-channel.ts';
 
 const ENDED_AT_MOST_MS = 2000;
 
-interface Seat { readonly channel: ScriptChannel; readonly reader: ChannelReader }
+interface Seat { readonly channel: ScriptChannel; readonly reader: ChannelReader; knows: string }
 
 /**
  * One shell that stays on a host and runs our scripts one after another, so that a script costs one round trip and no
@@ -27,13 +27,13 @@ export class ScriptWorker {
   }
 
   /** @throws HostError where the shell is not reached, refused, lost, or does not answer in time */
-  run(script: string, stdin: Uint8Array, timeoutMs: number): Promise<ShellResult> {
-    const mine = this.#turn.then(() => this.#run(script, stdin, timeoutMs));
+  run(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult> {
+    const mine = this.#turn.then(() => this.#run(script, stdin, options));
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
 
-  async #run(script: string, stdin: Uint8Array, timeoutMs: number): Promise<ShellResult> {
+  async #run(script: string, stdin: Uint8Array, { timeoutMs, library }: ExecOptions): Promise<ShellResult> {
     this.#seat ??= this.#sit();
     const sat = this.#seat;
     const leave = () => { if (this.#seat === sat) this.#seat = undefined; };
@@ -42,7 +42,9 @@ export class ScriptWorker {
     let late = false;
     const timer = setTimeout(() => { late = true; leave(); seat.channel.kill(); }, timeoutMs);
     try {
-      const text = new TextEncoder().encode(`S ${mark} ${asOneLine(script)}`);
+      const functions = seat.knows === library ? '' : asMessage('L', library);
+      seat.knows = library;
+      const text = new TextEncoder().encode(functions + asMessage(`S ${mark}`, script));
       const sent = seat.channel.write(Buffer.concat([text, stdin]));
       sent.catch(() => undefined);
       const stdout = await seat.reader.until(`\n${mark} `);
@@ -63,7 +65,7 @@ export class ScriptWorker {
     const channel = new ScriptChannel(this.#host, await this.#start());
     // Where no password is asked for, the first script follows without waiting: one round trip less.
     if (this.#become?.password !== undefined) await channel.becomeReady(this.#become);
-    return { channel, reader: new ChannelReader(channel.stdout) };
+    return { channel, reader: new ChannelReader(channel.stdout), knows: '' };
   }
 
   async #lost({ channel }: Seat, late: boolean, timeoutMs: number, cause?: unknown): Promise<HostError> {

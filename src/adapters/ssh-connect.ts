@@ -54,7 +54,9 @@ export class Connector {
     const jump = await jumpTarget(last, target);
     const bastion = await this.#bastion({ ...jump, ...(hops.length > 0 ? { proxyJump: hops.join(',') } : {}) }, depth);
     return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new HostError(target.name, 'unreachable', `${jump.hostname} could not connect to ${target.hostname}:${target.port} within ${target.connectTimeoutMs / 1000} s`)), target.connectTimeoutMs);
       bastion.forwardOut('127.0.0.1', 0, target.hostname, target.port, (error, stream) => {
+        clearTimeout(timer);
         if (error === undefined || error === null) resolve(stream);
         else reject(new HostError(target.name, 'unreachable', `${jump.hostname} could not connect to ${target.hostname}:${target.port}: ${error.message}`, undefined, { cause: error }));
       });

@@ -2,7 +2,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import { quoted } from '../hosts/remote-script.ts';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
-import type { Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
+import type { ExecOptions, Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
 import { type Become, starterCommand, workerCommand } from './become.ts';
 import { type RawChannel, startScript } from './script-channel.ts';
 import { ScriptWorker } from './script-worker.ts';
@@ -35,8 +35,8 @@ export class SshShell implements Shell {
     this.#worker = new ScriptWorker(name, become, () => this.#channel(workerCommand(become, shell)));
   }
 
-  exec(script: string, stdin: Uint8Array, { timeoutMs }: { timeoutMs: number }): Promise<ShellResult> {
-    return this.#worker.run(script, stdin, timeoutMs);
+  exec(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult> {
+    return this.#worker.run(script, stdin, options);
   }
 
   async open(script: string): Promise<ShellChannel> {

@@ -1,11 +1,11 @@
-import { joined } from './durable-write.ts';
-
-const LIMIT_BYTES = 4 << 20;
+const LIMIT_BYTES = 64 << 20;
 
 /** Reads lines and marked parts from a script that stays. */
 export class ChannelReader {
   readonly #source: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array();
+  #buffer = Buffer.alloc(4096);
+  #start = 0;
+  #end = 0;
 
   constructor(source: AsyncIterable<Uint8Array>) { this.#source = source[Symbol.asyncIterator](); }
 
@@ -15,28 +15,37 @@ export class ChannelReader {
     return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
   }
 
-  /** What stands before `mark`, which is consumed; undefined when the end comes first. */
+  /** What stands before `mark`, which is consumed; undefined when the end, or the limit, comes first. */
   async until(mark: string): Promise<Uint8Array | undefined> {
+    const wanted = Buffer.from(mark);
+    let from = this.#start;
     for (;;) {
-      const at = Buffer.from(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length).indexOf(mark);
+      const at = this.#buffer.subarray(0, this.#end).indexOf(wanted, from);
       if (at >= 0) {
-        const found = this.#rest.slice(0, at);
-        this.#rest = this.#rest.subarray(at + mark.length);
+        const found = Uint8Array.from(this.#buffer.subarray(this.#start, at));
+        this.#start = at + wanted.length;
         return found;
       }
-      if (this.#rest.length > LIMIT_BYTES) return undefined;
+      if (this.#end - this.#start > LIMIT_BYTES) return undefined;
+      const searched = Math.max(0, this.#end - this.#start - wanted.length + 1);
       const next = await this.#source.next();
       if (next.done === true) return undefined;
-      this.#rest = joined([this.#rest, next.value]);
+      this.#append(next.value);
+      from = this.#start + searched;
     }
   }
 
-  async *all(): AsyncIterable<Uint8Array> {
-    if (this.#rest.length > 0) yield this.#rest;
-    for (;;) {
-      const next = await this.#source.next();
-      if (next.done === true) return;
-      yield next.value;
-    }
+  /** What was read goes; room is doubled, so that a long answer is not copied once a chunk. */
+  #append(chunk: Uint8Array): void {
+    const size = this.#end - this.#start;
+    if (size + chunk.length > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, size + chunk.length));
+      this.#buffer.copy(larger, 0, this.#start, this.#end);
+      this.#buffer = larger;
+    } else this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#start = 0;
+    this.#end = size;
+    this.#buffer.set(chunk, this.#end);
+    this.#end += chunk.length;
   }
 }

@@ -33,26 +33,24 @@ export function asStdin(...contents: readonly Uint8Array[]): Uint8Array {
 
 export const FAILED = 70;
 
-/** Locale, umask, and how a script says what went wrong. */
-export const prelude = `LC_ALL=C; export LC_ALL; umask 077; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"
+/**
+ * What every script builds on. `guard FOLDER` and `fence LOCK TEXT` hold others off; `safe FOLDER TARGET` refuses links,
+ * foreign and open folders; `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next
+ * line of stdin into it and syncs it: dd does both on the very descriptor; `place` renames and syncs the folder.
+ */
+export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"; U=$(id -u); G=$(id -g)
 fail() { printf 'VAULTCTL %s %s\\n' "$1" "$2" >&2; exit ${FAILED}; }
 size() { stat -c %s -- "$1"; }
-`;
-
-/** The guard on the lock's folder, and the words in the lock file, which must be this operation's. */
-export const guardFunctions = (waitS: number) => `guard() {
+guard() {
   exec 8<"$1" || fail io "the folder $1 cannot be opened"
   command -v flock >/dev/null || fail tool "flock is missing"
-  i=0; until flock -n 8; do i=$((i+1)); [ $i -le ${waitS * 10} ] || fail io "another write in $1 has not ended within ${waitS} s"; sleep 0.1 2>/dev/null || { sleep 1; i=$((i+9)); }; done
+  i=0; until flock -n 8; do i=$((i+1)); [ $i -le ${guardWaitS * 10} ] || fail io "another write in $1 has not ended within ${guardWaitS} s"; sleep 0.1 2>/dev/null || { sleep 1; i=$((i+9)); }; done
 }
 fence() {
-  l=; { IFS= read -r l <"$1"; } 2>/dev/null
-  case $l in "$2"*) ;; *) fail fenced "$1 no longer names this operation";; esac
+  o=; { IFS= read -r o <"$1"; } 2>/dev/null
+  case $o in "$2"*) ;; *) fail fenced "$1 no longer names this operation";; esac
 }
-`;
-
-/** A real folder, ours or root's, that nobody else can put names into; a target that is a plain file or absent. */
-export const safetyFunction = `safe() {
+safe() {
   d=$1 t=$2
   [ ! -h "$d" ] || fail refused "the folder $d is a symbolic link: nothing is written through one"
   [ -d "$d" ] || { [ -e "$d" ] && fail refused "$d is not a folder"; fail io "the folder $d does not exist"; }
@@ -62,24 +60,18 @@ export const safetyFunction = `safe() {
   [ ! -h "$t" ] || fail refused "$t is a symbolic link: it is never written through or over"
   [ ! -e "$t" ] || [ -f "$t" ] || fail refused "$t is not a plain file: it is never written over"
 }
-`;
-
-/**
- * `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next line of stdin into it and
- * syncs it: dd does both on the very descriptor, and says so when the disk took less.
- */
-export const writeFunctions = `make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
+make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
 line() { IFS= read -r c && case $c in "C "*) c=\${c#C };; *) false;; esac || fail io "the content did not arrive whole"; }
 fill() {
-  e=$( { printf "$c" | dd bs=65536 conv=fsync >&7; } 2>&1 ) || { exec 7>&-; drop "$1"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+  printf "$c" | dd bs=65536 conv=fsync >&7 || { drop "$1"; exit ${FAILED}; }
   exec 7>&-
   shape "$1" "$2"
 }
 shape() {
   o=$(stat -c '%s %u:%g %a' -- "$1")
   case $o in
-    "$2 $U:$U 600"|"$2 $U:$(id -g) 600") ;;
-    "$2 "*) { chown "$U:$(id -g)" "$1" && chmod 600 "$1" && sync "$1"; } || exit ${FAILED};;
+    "$2 $U:$G 600") ;;
+    "$2 "*) { chown "$U:$G" "$1" && chmod 600 "$1" && sync "$1"; } || exit ${FAILED};;
     *) drop "$1"; fail full "the disk took less than $2 bytes of $1";;
   esac
 }
@@ -91,14 +83,13 @@ place() { mv -f -- "$1" "$2" && sync "$3" || exit ${FAILED}; }
  * The order of DiskHost.apply, in one script: guard, fence, then each operation, durable before the next.
  * The mark stands before and after each file read back: unpredictable, so that no content can contain it.
  */
-export function applyScript(operations: readonly FileOperation[], fence: Fence, ids: { mark: string; hex: (index: number) => string; guardWaitS: number }): RemoteScript {
+export function applyScript(operations: readonly FileOperation[], fence: Fence, ids: { mark: string; hex: (index: number) => string }): RemoteScript {
   const contents: Uint8Array[] = [];
   const steps = operations.map((operation, index) => {
     if (operation.do === 'write') contents.push(operation.bytes);
     return operationText(operation, ids.mark, ids.hex(index));
   });
-  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u)
-fenced() { fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; }
+  const text = `fenced() { fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; }
 guard ${quoted(folderOf(fence.lockPath))}
 fenced
 ${steps.join('')}`;
@@ -131,7 +122,7 @@ fenced; rm -f -- ${path} && sync ${folder} || exit ${FAILED}
 `;
     case 'tighten':
       return `if [ -h ${path} ] || { [ -e ${path} ] && [ ! -f ${path} ]; }; then fail refused ${quoted(`${operation.path} is not a plain file: its mode and owner are left as they are`)}; fi
-if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$(id -g)" ] || chown "$U:$(id -g)" ${path}; } && chmod 600 ${path} && sync ${path} || exit ${FAILED}; fi
+if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$G" ] || chown "$U:$G" ${path}; } && chmod 600 ${path} && sync ${path} || exit ${FAILED}; fi
 `;
   }
 }
@@ -139,8 +130,8 @@ if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$(id -g)
 /** Everything at once; `lookAnswer` in remote-answer.ts reads what it prints. */
 export function lookScript(question: LookQuestion, mark: string): RemoteScript {
   const folders = [...new Set([...question.folders, ...question.files.map(folderOf)])];
-  const text = `${prelude}M=${mark}
-printf '%s u %s %s %s\\n' $M "$(id -u)" "$(date +%s)" "$(uname -n)"
+  const text = `M=${mark}
+printf '%s u %s %s %s\\n' $M "$U" "$(date +%s)" "$(uname -n)"
 names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi; done; f=$1; shift; [ $# -eq 0 ] || stat -c "$M n %s %Y %n" -- "$@" 2>&1 || [ $? -lt 126 ] || printf '%s x %s\\n' $M "$f"; }
 folder() {
   [ -h "$1" ] && l=1 || l=0; [ -w "$1" ] && [ -x "$1" ] && w=1 || w=0
@@ -166,12 +157,12 @@ printf '%s z\\n' $M
 }
 
 /** First half of a prepared write: the sibling, 0600, with its space taken and synced. */
-export function prepareScript(path: string, size: number, fence: Fence, ids: { hex: string; guardWaitS: number }): RemoteScript {
+export function prepareScript(path: string, size: number, fence: Fence, ids: { hex: string }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
-  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
+  const text = `S=${sibling}
 guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
 safe ${quoted(folderOf(path))} ${quoted(path)}; make "$S"
-e=$(dd if=/dev/zero bs=${size} count=1 conv=fsync 2>&1 >&7) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+dd if=/dev/zero bs=${size} count=1 conv=fsync >&7 || { drop "$S"; exit ${FAILED}; }
 exec 7>&-
 shape "$S" ${size}
 command -v truncate >/dev/null || { drop "$S"; fail tool "truncate is missing"; }
@@ -183,11 +174,11 @@ command -v truncate >/dev/null || { drop "$S"; fail tool "truncate is missing"; 
  * Second half, as short as can be: the bytes over the zeros, one fsync, the fence, the rename, the folder.
  * Cut first: a crash in between then leaves zeros or a part, never whole keys with zeros behind them.
  */
-export function commitScript(path: string, bytes: Uint8Array, fence: Fence, ids: { mark: string; hex: string; guardWaitS: number }): RemoteScript {
+export function commitScript(path: string, bytes: Uint8Array, fence: Fence, ids: { mark: string; hex: string }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
-  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${writeFunctions}S=${sibling}; line
+  const text = `S=${sibling}; line
 [ -f "$S" ] && [ ! -h "$S" ] && truncate -s ${bytes.length} -- "$S" || fail io "$S, which was prepared, is not there any more"
-e=$( { printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync; } 2>&1 ) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync || { drop "$S"; exit ${FAILED}; }
 [ "$(size "$S")" = ${bytes.length} ] || fail io "$S does not have ${bytes.length} bytes"
 guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
 place "$S" ${quoted(path)} ${quoted(folderOf(path))}
@@ -200,14 +191,13 @@ printf '\\n${ids.mark}\\n'; cat -- ${quoted(path)} || exit ${FAILED}; printf '\\
  * Holds the lock for as long as somebody speaks: any line within `silenceS`, else it ends and the kernel frees the flock.
  * `.` a heartbeat, `w LINE` new words, `q` the end. Each is answered with one line: `ok`, or `fenced`.
  */
-export function lockScript(path: string, words: LockWords, ids: { mark: string; guardWaitS: number; silenceS: number }): string {
+export function lockScript(path: string, words: LockWords, ids: { mark: string; silenceS: number }): string {
   const lock = quoted(path);
   const folder = quoted(folderOf(path));
   const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
-  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}U=$(id -u)
-held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
+  return `held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
 ours() { o=; IFS= read -r o <${lock}; case $o in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
-words() { e=$( { printf "$1" | dd of=${lock} bs=65536 conv=fsync; } 2>&1 ) || { printf '%s\\n' "$e" >&2; return 1; }; }
+words() { printf "$1" | dd of=${lock} bs=65536 conv=fsync; }
 hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
 command -v flock >/dev/null || fail tool "flock is missing"
 command -v timeout >/dev/null || fail tool "timeout is missing"
@@ -234,32 +224,31 @@ exit 74
 }
 
 /** A new, empty lock file in place of the old one: who holds the old inode is fenced from then on. */
-export function breakLockScript(path: string, ids: { hex: string; guardWaitS: number }): RemoteScript {
+export function breakLockScript(path: string, ids: { hex: string }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
   const folder = quoted(folderOf(path));
-  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u)
-guard ${folder}; safe ${folder} ${quoted(path)}; line; make ${sibling}; fill ${sibling} 0; place ${sibling} ${quoted(path)} ${folder}
+  const text = `guard ${folder}; safe ${folder} ${quoted(path)}; line; make ${sibling}; fill ${sibling} 0; place ${sibling} ${quoted(path)} ${folder}
 `;
   return { text, stdin: asStdin(new Uint8Array()) };
 }
 
 /** First half of a large write: everything on stdin into a new sibling, synced; prints its size. */
-export function storeScript(path: string, fence: Fence, ids: { hex: string; guardWaitS: number }): string {
+export function storeScript(path: string, fence: Fence, ids: { hex: string }): string {
   const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
   const folder = quoted(folderOf(path));
-  return `${prelude}${guardFunctions(ids.guardWaitS)}${safetyFunction}${writeFunctions}U=$(id -u); S=${sibling}
+  return `S=${sibling}
 guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}; exec 8<&-
 [ -e ${folder} ] || { mkdir -p -m 700 -- ${folder} && sync ${quoted(folderOf(folderOf(path)))}; } || exit ${FAILED}
 safe ${folder} ${quoted(path)}; make "$S"
-e=$(dd bs=65536 conv=fsync 2>&1 >&7) || { drop "$S"; printf '%s\\n' "$e" >&2; exit ${FAILED}; }
+dd bs=65536 conv=fsync >&7 || { drop "$S"; exit ${FAILED}; }
 size "$S"
 `;
 }
 
 /** Second half: only a sibling of the whole size takes the name, for a cut connection looks like the end of the input. */
-export function storePlaceScript(path: string, bytes: number, fence: Fence, ids: { hex: string; guardWaitS: number }): RemoteScript {
+export function storePlaceScript(path: string, bytes: number, fence: Fence, ids: { hex: string }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
-  const text = `${prelude}${guardFunctions(ids.guardWaitS)}${writeFunctions}S=${sibling}
+  const text = `S=${sibling}
 [ "$(size "$S")" = ${bytes} ] || { drop "$S"; fail io "only a part of ${bytes} bytes arrived"; }
 guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
 place "$S" ${quoted(path)} ${quoted(folderOf(path))}
@@ -268,11 +257,11 @@ place "$S" ${quoted(path)} ${quoted(folderOf(path))}
 }
 
 export function dropScript(path: string, hex: string, purpose: SiblingPurpose): RemoteScript {
-  return { text: `${prelude}rm -f -- ${quoted(siblingPath(path, hex, purpose))} && sync ${quoted(folderOf(path))} || exit ${FAILED}\n`, stdin: new Uint8Array() };
+  return { text: `rm -f -- ${quoted(siblingPath(path, hex, purpose))} && sync ${quoted(folderOf(path))} || exit ${FAILED}\n`, stdin: new Uint8Array() };
 }
 
 export function fetchScript(path: string): string {
-  return `${prelude}[ -f ${quoted(path)} ] || fail io ${quoted(`${path} is not there`)}
+  return `[ -f ${quoted(path)} ] || fail io ${quoted(`${path} is not there`)}
 cat -- ${quoted(path)} || exit ${FAILED}
 `;
 }

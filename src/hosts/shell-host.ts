@@ -4,7 +4,7 @@ import type { Shell, ShellChannel } from '../ports/shell.ts';
 import { ChannelReader } from './channel-reader.ts';
 import { same } from './durable-write.ts';
 import { errorOf, lookAnswer, readBackParts } from './remote-answer.ts';
-import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
+import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, library, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
 import { holdLock } from './shell-lock.ts';
 
 export interface ShellTimes {
@@ -33,6 +33,7 @@ export class ShellHost implements HostHands {
   readonly #shell: Shell;
   readonly #clock: Clock;
   readonly #times: ShellTimes;
+  readonly #library: string;
 
   constructor({ name, shell, clock, local, times }: ShellHostParts) {
     this.name = name;
@@ -40,19 +41,20 @@ export class ShellHost implements HostHands {
     this.#shell = shell;
     this.#clock = clock;
     this.#times = { ...shellTimes, ...times };
+    this.#library = library(this.#times.guardWaitS);
   }
 
-  #ids() { return { mark: this.#clock.random(16), hex: this.#clock.random(8), guardWaitS: this.#times.guardWaitS }; }
+  #ids() { return { mark: this.#clock.random(16), hex: this.#clock.random(8) }; }
 
   async look(question: LookQuestion): Promise<HostSight> {
     const { mark } = this.#ids();
     const { text, stdin } = lookScript(question, mark);
-    return lookAnswer(this.name, question, mark, await this.#shell.exec(text, stdin, { timeoutMs: this.#times.lookMs }));
+    return lookAnswer(this.name, question, mark, await this.#shell.exec(text, stdin, { timeoutMs: this.#times.lookMs, library: this.#library }));
   }
 
   async apply(operations: readonly FileOperation[], fence: Fence): Promise<ApplyAnswer> {
-    const { mark, guardWaitS } = this.#ids();
-    const stdout = await this.#run(applyScript(operations, fence, { mark, guardWaitS, hex: () => this.#clock.random(8) }));
+    const { mark } = this.#ids();
+    const stdout = await this.#run(applyScript(operations, fence, { mark, hex: () => this.#clock.random(8) }));
     const writes = operations.filter((operation) => operation.do === 'write');
     const parts = readBackParts(stdout, mark);
     const readBack = new Map<string, Uint8Array>();
@@ -65,7 +67,7 @@ export class ShellHost implements HostHands {
   }
 
   async #run(script: RemoteScript): Promise<Uint8Array> {
-    const result = await this.#shell.exec(script.text, script.stdin, { timeoutMs: this.#times.applyMs });
+    const result = await this.#shell.exec(script.text, script.stdin, { timeoutMs: this.#times.applyMs, library: this.#library });
     if (result.code !== 0) throw errorOf(this.name, result);
     return result.stdout;
   }
@@ -97,7 +99,7 @@ export class ShellHost implements HostHands {
 
   async store(path: string, chunks: AsyncIterable<Uint8Array>, fence: Fence): Promise<{ bytes: number }> {
     const ids = this.#ids();
-    const channel = await this.#shell.open(storeScript(path, fence, ids));
+    const channel = await this.#shell.open(this.#library + storeScript(path, fence, ids));
     let bytes = 0;
     try {
       for await (const chunk of chunks) {
@@ -124,15 +126,21 @@ export class ShellHost implements HostHands {
   }
 
   async *fetch(path: string): AsyncIterable<Uint8Array> {
-    const channel = await this.#shell.open(fetchScript(path));
+    const channel = await this.#shell.open(this.#library + fetchScript(path));
     channel.end();
-    yield* channel.stdout;
+    let whole = false;
+    try {
+      yield* channel.stdout;
+      whole = true;
+    } finally {
+      if (!whole) channel.kill();
+    }
     const { code, stderr } = await channel.exit;
     if (code !== 0) throw errorOf(this.name, { code, stderr });
   }
 
   lock(path: string, words: LockWords): Promise<LockAnswer> {
-    return holdLock(this.name, this.#shell, path, words, { mark: this.#clock.random(16), ...this.#times });
+    return holdLock(this.name, this.#shell, path, words, { mark: this.#clock.random(16), library: this.#library, ...this.#times });
   }
 
   async breakLock(path: string): Promise<void> { await this.#run(breakLockScript(path, this.#ids())); }

@@ -5,11 +5,11 @@ import { formatWords, parseWords } from './lock-words.ts';
 import { errorOf } from './remote-answer.ts';
 import { asLine, lockScript } from './remote-script.ts';
 
-export interface HoldTimes { readonly mark: string; readonly guardWaitS: number; readonly silenceS: number; readonly beatMs: number; readonly applyMs: number }
+export interface HoldTimes { readonly mark: string; readonly library: string; readonly silenceS: number; readonly beatMs: number; readonly applyMs: number }
 
 /** Opens the channel whose life is the lock's life. */
 export async function holdLock(host: string, shell: Shell, path: string, words: LockWords, times: HoldTimes): Promise<LockAnswer> {
-  const channel = await shell.open(lockScript(path, words, times));
+  const channel = await shell.open(times.library + lockScript(path, words, times));
   const reader = new ChannelReader(channel.stdout);
   const timer = setTimeout(() => channel.kill(), times.applyMs);
   try {

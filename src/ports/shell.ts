@@ -4,10 +4,16 @@ export interface Shell {
    * Runs one script and waits for its end. `stdin` carries all content; the script text itself never holds a secret.
    * Throws HostError where the machine cannot be reached, refuses the login or sudo, or does not answer in time.
    */
-  exec(script: string, stdin: Uint8Array, options: { readonly timeoutMs: number }): Promise<ShellResult>;
-  /** Runs a script that stays. */
+  exec(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult>;
+  /** Runs a script that stays; it brings its functions itself. */
   open(script: string): Promise<ShellChannel>;
   close(): Promise<void>;
+}
+
+export interface ExecOptions {
+  readonly timeoutMs: number;
+  /** Functions and settings that the script builds on: sent once to a shell that stays, and not with every script. */
+  readonly library: string;
 }
 
 export interface ShellResult {
