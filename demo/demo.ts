@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { halfCommit } from './half-commit.ts';
-import { say, scene, step, verdictOf } from './stage.ts';
+import { deeds, say, scene, step, verdictOf } from './stage.ts';
 import { DemoWorld } from './world.ts';
 
 /** The main job on real input: a real Vault, three real sshd managers, and kill -9 at the worst moments. */
@@ -12,22 +12,21 @@ async function mainJob(keep: boolean): Promise<void> {
   try {
     scene(1, 'install: init, checkpoint, unseal, deliver to ALL managers, delete the checkpoint');
     await step(world, ['status'], { only: verdictOf });
-    await step(world, ['install']);
+    await step(world, ['install'], { only: deeds });
     await step(world, ['status'], { only: verdictOf });
 
     scene(2, 'rotate: new keys are on every manager before Vault honours them; kill -9 right after it did');
-    await step(world, ['rotate'], { killAfter: 'the new keys become live' });
+    await step(world, ['rotate'], { killAfter: 'the new keys become live', only: deeds });
     say('  what the managers hold (vault-unseal.json still has the OLD keys, which Vault no longer takes):');
     for (const line of world.files()) say(`    ${line}`);
     await step(world, ['status'], { only: verdictOf });
-    await step(world, ['rotate']);
-    await step(world, ['rotate'], { only: (line) => line.includes('done') });
+    await step(world, ['rotate'], { only: deeds });
 
     scene(3, 'a manager loses its file');
     rmSync(join(world.sshd.managers[1]!.folder, 'vault-unseal.json'));
     await step(world, ['status'], { only: verdictOf });
-    await step(world, ['distribute'], { only: (line) => /deliver|done/.test(line) });
-    await step(world, ['verify']);
+    await step(world, ['distribute'], { only: deeds });
+    await step(world, ['verify'], { only: deeds });
     await secondCluster();
     if (keep) { await stayUp(world); return; }
   } finally {
@@ -41,10 +40,10 @@ async function secondCluster(): Promise<void> {
   const world = await DemoWorld.start('two', 32);
   try {
     scene(4, 'another cluster: install is killed with kill -9 right after its checkpoint, and run again');
-    await step(world, ['install'], { killAfter: 'initialise Vault and write the checkpoint' });
+    await step(world, ['install'], { killAfter: 'initialise Vault and write the checkpoint', only: deeds });
     for (const line of world.files()) say(`    ${line}`);
     await step(world, ['status'], { only: verdictOf });
-    await step(world, ['install']);
+    await step(world, ['install'], { only: deeds });
     await step(world, ['status'], { only: verdictOf });
     await lost(world);
   } finally {
@@ -56,7 +55,7 @@ async function secondCluster(): Promise<void> {
 async function lost(world: DemoWorld): Promise<void> {
   scene(5, 'somebody deletes every copy by hand: the page nobody wants to read');
   for (const { folder } of world.sshd.managers) for (const name of ['vault-unseal.json', 'vault-unseal.previous.json']) if (existsSync(join(folder, name))) rmSync(join(folder, name));
-  await step(world, ['install'], { only: (line) => !line.includes(': absent') });
+  await step(world, ['install'], { only: (line) => !/manager[23].*: absent/.test(line) && !/^[✓✗]|install on/.test(line) });
 }
 
 async function stayUp(world: DemoWorld): Promise<void> {

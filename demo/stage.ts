@@ -11,6 +11,9 @@ export function scene(number: number, title: string): void { say(`\n${paint('1',
 /** The lines of `status` that matter on a stage. */
 export function verdictOf(line: string): boolean { return /^(Verdict|Next):/.test(line); }
 
+/** What a run did, without what it only looked at or found done. */
+export function deeds(line: string): boolean { return /^[✓✗!]/.test(line) && !/(look at|see whether|choose the current)/.test(line); }
+
 export interface StepOptions { readonly killAfter?: string; readonly only?: (line: string) => boolean }
 
 /** One command as an operator types it, and what it printed. */
@@ -20,6 +23,7 @@ export async function step(world: DemoWorld, argv: readonly string[], { killAfte
     ...(killAfter === undefined ? {} : { killAfter }),
     show: (line) => { if (only === undefined || only(line)) say(`    ${line.replaceAll(world.folder, '…')}`); },
   });
-  say(`    ${ended.signal === null ? paint('2', `exit ${ended.code}`) : paint('31', `killed by ${ended.signal}`)}`);
+  if (ended.signal !== null) say(`    ${paint('31', `killed by ${ended.signal}`)}`);
+  else if (ended.code !== 0) say(`    ${paint('2', `exit ${ended.code}`)}`);
   return ended;
 }
