@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { HttpWire } from '../../src/adapters/vault-http.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
-import type { Clock } from '../../src/ports/clock.ts';
 import { startVault } from '../real/vault.ts';
 import { SimVault } from '../sim/vault.ts';
 import { oneServer, threeServers, type VaultSubject } from './vault-contract.ts';
+import { simClock } from './vault-subjects.ts';
 import { transcript } from './vault-transcript.ts';
 
 async function realSubject(count: number): Promise<VaultSubject> {
@@ -22,12 +22,6 @@ async function realSubject(count: number): Promise<VaultSubject> {
     wipe: (index) => Promise.resolve(servers.node(index).wipe()),
     close: async () => { wire.close(); await servers.close(); rmSync(folder, { recursive: true, force: true }); },
   };
-}
-
-/** Time passes when somebody sleeps, and a little with every look at the clock. */
-function simClock(): Clock {
-  let nowMs = 0;
-  return { now: () => { nowMs += 1; return nowMs; }, sleep: (ms) => { nowMs += ms; return Promise.resolve(); }, random: (bytes) => '00'.repeat(bytes) };
 }
 
 function simSubject(count: number): Promise<VaultSubject> {

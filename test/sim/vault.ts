@@ -4,7 +4,7 @@ import { type WireAnswer, WireError, type WireRequest } from '../../src/ports/va
 import { Dice } from './dice.ts';
 import { splitKey } from './gf256.ts';
 import { denied, done, no, noActive, notInitialised, ok, sealed, unsupported, wrongSet } from './vault-answers.ts';
-import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, isUnfinished, keyOf, opensWith, type Token, written } from './vault-disk.ts';
+import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, keyOf, opensWith, sealsItself, type Token, written } from './vault-disk.ts';
 import { badShape, type RekeyHost, SimRekey } from './vault-rekey.ts';
 import { Died, type SimHook, SimWire } from './vault-wire.ts';
 
@@ -17,8 +17,9 @@ import { Died, type SimHook, SimWire } from './vault-wire.ts';
  *   voters. A node that is down or sealed keeps the disk it had, reports that disk's t and n, opens with the keys of that
  *   disk, and catches up once it is unsealed and there is a leader.
  * - `init` and each request are one instant, with one exception: the commit of a rekey is five writes, and before each the
- *   `beforeWrite` hook may kill the server or fail the write. After the first and before the second no set of shares opens the disk; after
- *   the second NEW opens it, the node mends the rest when it becomes active, and seals itself once.
+ *   `beforeWrite` hook may kill the server or fail the write. After the first and before the second no set of shares opens
+ *   the disk; after the second and before the third NEW unseals it and the node that takes over seals itself, every time;
+ *   from the third on NEW opens it, at the old threshold until the fifth.
  * - A failed write leaves the rekey in memory: verifying again runs the commit again, which mends it.
  * - The wire (one for each process) asks its hook before and after each request: `refuse` (nobody listens), `lose` (before:
  *   the request never came; after: the answer did not), `crash` (the server dies before or after acting; the answer is lost).
@@ -105,13 +106,13 @@ export class SimVault {
     const newest = this.#newest();
     if (key === undefined || newest === undefined) return false;
     // Copies that lag behind hold votes too: they open with the keys of their time, and catch up.
-    return opensWith(newest, key) && this.nodes.filter(({ disk }) => disk?.clusterId === newest.clusterId).length * 2 > newest.voters.length;
+    return opensWith(newest, key) && !sealsItself(newest) && this.nodes.filter(({ disk }) => disk?.clusterId === newest.clusterId).length * 2 > newest.voters.length;
   }
 
   /** The server's commit was cut off where no set opens it. */
   halfCommitted(): boolean {
     const newest = this.#newest();
-    return newest !== undefined && newest.storedKeys.root !== newest.keyring;
+    return newest !== undefined && (newest.storedKeys.root !== newest.keyring || sealsItself(newest));
   }
 
   /** Every disk as it is; a copy of the world to come back to, with `putBack`. */
@@ -195,10 +196,9 @@ export class SimVault {
   #takeOver(node: Node, cluster: string, awake: readonly Node[]): void {
     for (const follower of awake) follower.disk = node.disk;
     const disk = node.disk!;
-    if (isUnfinished(disk) && disk.storedKeys.root === disk.keyring) {
-      // The last writes of a commit that was cut off: it mends them, and starts over.
-      const whole = { ...disk, index: disk.index + 1, rootKey: disk.keyring, shamirKek: disk.storedKeys.kek };
-      for (const follower of awake) { follower.disk = whole; this.#close(follower); }
+    if (sealsItself(disk)) {
+      // Whoever is elected next fails in the same way.
+      for (const follower of awake) this.#close(follower);
       return;
     }
     this.#leaders.set(cluster, { node, challenges: new Set(), rekey: new SimRekey(this.#hostOf(node), this.#options.family === 'rotate' ? 'rotation' : 'rekey') });
@@ -306,7 +306,7 @@ export class SimVault {
 
   #openDisk(node: Node, disk: Durable, key: string): WireAnswer {
     if (disk.storedKeys.kek !== key) return no(400, `unable to retrieve stored keys: ${wrongSet}`);
-    if (disk.storedKeys.root !== disk.keyring) return no(400, 'invalid key: failed to unseal barrier: Unseal failed, invalid key');
+    if (disk.storedKeys.root !== disk.keyring) return no(400, 'Unseal failed, invalid key');
     node.open = true;
     node.cachedSeal = undefined;
     this.#tick();
