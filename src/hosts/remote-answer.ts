@@ -108,17 +108,21 @@ function readPrinted(bytes: Uint8Array, mark: string): Printed {
     at = end < 0 ? buffer.length : end + 1;
     return text;
   };
+  /** What unmarked lines belong to: `df` of a folder, the read-only mounts, or the tools' own words. */
+  let section = '';
+  let folder = '';
   for (let text = line(); text !== undefined; text = line()) {
-    if (!text.startsWith(`${mark} `)) { printed.said.push(text); continue; }
+    if (!text.startsWith(`${mark} `)) { readUnmarked(printed, section, folder, text); continue; }
     const kind = text[mark.length + 1];
     const rest = text.slice(mark.length + 3);
+    section = kind ?? '';
     if (kind === 'c') {
       const end = buffer.indexOf(`\n${mark} e `, at);
       if (end < 0) return printed;
       const content = Uint8Array.from(buffer.subarray(at, end));
       at = end + 1;
       printed.contents.set(rest, { bytes: content, status: Number(line()!.slice(mark.length + 3)) });
-    } else if (kind === 'd') readFolder(printed, rest, line() ?? '');
+    } else if (kind === 'd') folder = readFolder(printed, rest);
     else readMarked(printed, kind ?? '', rest);
   }
   return printed;
@@ -141,18 +145,26 @@ function readMarked(printed: Printed, kind: string, rest: string): void {
     }
     case 'n': printed.names.push({ size: number(0), modifiedMs: number(1) * 1000, path: words.slice(2).join(' ') }); break;
     case 'x': printed.unlisted.add(rest); break;
-    case 'r': printed.readOnly.add(rest.replaceAll('\\040', ' ')); break;
     case 'z': printed.whole = true; break;
   }
 }
 
-/** `d LINK WRITABLE UID MODE PATH`, and the line of `df -Pk` after it. */
-function readFolder(printed: Printed, rest: string, df: string): void {
+/** `d LINK WRITABLE UID MODE PATH`; its line of `df -Pk` follows. */
+function readFolder(printed: Printed, rest: string): string {
   const words = rest.split(' ');
-  const [, free, mount] = /\s(\d+)\s+\S+%\s+(\/.*)$/.exec(df) ?? [];
-  printed.folders.set(words.slice(4).join(' '), {
-    link: words[0] === '1', writable: words[1] === '1', uid: Number(words[2]), mode: Number.parseInt(words[3] ?? '0', 8), spaceBytes: Number(free ?? 0) * 1024, mount: mount ?? '',
-  });
+  const path = words.slice(4).join(' ');
+  printed.folders.set(path, { link: words[0] === '1', writable: words[1] === '1', uid: Number(words[2]), mode: Number.parseInt(words[3] ?? '0', 8), spaceBytes: 0, mount: '' });
+  return path;
+}
+
+function readUnmarked(printed: Printed, section: string, folder: string, text: string): void {
+  const [, free, mount] = section === 'd' ? /\s(\d+)\s+\S+%\s+(\/.*)$/.exec(text) ?? [] : [];
+  const found = printed.folders.get(folder);
+  if (found !== undefined && free !== undefined && mount !== undefined) printed.folders.set(folder, { ...found, spaceBytes: Number(free) * 1024, mount });
+  else if (section === 'r') {
+    const [, point, , options] = text.split(' ');
+    if (point !== undefined && options !== undefined && /^ro(,|$)/.test(options)) printed.readOnly.add(point.replaceAll('\\040', ' '));
+  } else printed.said.push(text);
 }
 
 /** The parts between marks: `\nMARK\n content \nMARK\n`, as often as something was read back. */

@@ -136,18 +136,19 @@ names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$n" ] || [ -h "$n" 
 folder() {
   [ -h "$1" ] && l=1 || l=0; [ -w "$1" ] && [ -x "$1" ] && w=1 || w=0
   if [ -d "$1" ]; then
-    printf '%s d %s %s %s %s\\n' $M $l $w "$(stat -L -c '%u %a' -- "$1")" "$1"; df -Pk -- "$1" | tail -n 1
+    printf '%s d %s %s %s %s\\n' $M $l $w "$(stat -L -c '%u %a' -- "$1")" "$1"; df -Pk -- "$1"
     if [ -r "$1" ] && [ -x "$1" ]; then names "$1"; else printf '%s x %s\\n' $M "$1"; fi
   fi
 }
 content() {
-  if [ -f "$1" ] && [ "$(stat -L -c %s -- "$1")" -le ${question.limitBytes} ]; then printf '%s c %s\\n' $M "$1"; head -c ${question.limitBytes + 1} -- "$1" 2>&1; printf '\\n%s e %s\\n' $M $?; fi
+  if [ -f "$1" ]; then printf '%s c %s\\n' $M "$1"; head -c ${question.limitBytes + 1} -- "$1" 2>&1; printf '\\n%s e %s\\n' $M $?; fi
 }
 file() { [ ! -h "$1" ] || stat -L -c "$M t %f %s %u %g %Y %n" -- "$1" 2>&1; content "$1"; }
 printf '%s f\\n' $M
 stat -c "$M s %f %s %u %g %Y %n" -- ${[...folders, ...question.files].map(quoted).join(' ')} 2>&1
 ${folders.map((folder) => `folder ${quoted(folder)}`).join('\n')}
-grep ' ro[ ,]' /proc/mounts 2>/dev/null | while read -r _ m _ o _; do case $o in ro|ro,*) printf '%s r %s\\n' $M "$m";; esac; done
+printf '%s r\\n' $M; grep ' ro[ ,]' /proc/mounts 2>/dev/null
+printf '%s f\\n' $M
 for p in ${question.files.map(quoted).join(' ')}${question.files.map((path) => ` ${quoted(folderOf(path))}/.${quoted(nameOf(path))}.*.*`).join('')}; do
   if [ -e "$p" ] || [ -h "$p" ]; then case $p in */.*.intent|*/.*.keys|*/.*.plain) stat -c "$M s %f %s %u %g %Y %n" -- "$p" 2>&1;; esac; file "$p"; fi
 done
