@@ -22,14 +22,16 @@ export const lostHalts = {
     notDone: ['Nothing was changed: no file was written, moved or deleted.'],
     next: recovery(inventory, addresses),
   }),
-  initReplyLost: (addresses: readonly string[], intents: readonly { host: string; path: string }[], since: string, inventory: string): HaltText => ({
+  initReplyLost: (addresses: readonly string[], intents: readonly { host: string; path: string }[], since: string, inventory: string, torn: readonly { host: string; path: string }[] = []): HaltText => ({
     code: 'init-reply-lost', exit: 'lost', what: 'Credentials LOST: the reply of init was lost on its way',
     details: [`The intent in ${intents.map(({ host, path }) => `${host}:${path}`).join(', ')} (${since}) says that vaultctl was about to initialise Vault at ${addresses.join(', ')}.`,
-      'Vault did initialise itself, and the reply with the keys never reached a disk: nobody ever held these keys.'],
+      'Vault did initialise itself, and the reply with the keys never reached a disk: nobody ever held these keys.',
+      ...torn.map(({ host, path }) => `${host}:${path} is what a power cut left of writing them: cut off, no complete set.`)],
     safe: ['Nothing is stored in this Vault: nobody could unseal it. Starting over loses nothing.'],
     notDone: ['Nothing was changed.'],
     next: [`Did somebody initialise it by hand since then? Then they hold the keys: vaultctl recover --import FILE -i ${inventory}`,
-      'Otherwise empty this Vault (stop it, move its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back), then:', `  vaultctl install -i ${inventory}`,
+      'Otherwise empty this Vault (stop it, move its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back), then:',
+      ...(torn.length > 0 ? [`  vaultctl recover --archive -i ${inventory}   (renames what is left of the keys)`] : []), `  vaultctl install -i ${inventory}`,
       `In Kubernetes one command does that after a typed confirmation: vaultctl recover --reinitialise -i ${inventory}`],
   }),
   cannotTellLost: (missing: readonly { host: string; why: string; mend?: string | undefined }[], inventory: string): HaltText => ({

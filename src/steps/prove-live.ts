@@ -11,8 +11,9 @@ import { openNode } from '../vault/unseal.ts';
 
 /** Raft elects within seconds; a follower's challenge and a busy disk may take longer. */
 const ACTIVE_WITHIN_MS = 30_000;
-/** A node cut off late in its commit opens with NEW once, seals itself, and opens for good the second time. */
-const ROUNDS = 3;
+/** Once may be somebody who sealed it at that very moment. */
+const SEALS_ITSELF_AFTER = 2;
+const ROUNDS = SEALS_ITSELF_AFTER + 1;
 
 export type Verdict =
   | { readonly is: 'live'; readonly candidate: Candidate; readonly rejected: readonly Candidate[] }
@@ -26,20 +27,38 @@ export type Verdict =
  */
 export async function proveLive(hands: Hands & Prover, candidates: readonly Candidate[]): Promise<Verdict> {
   let sights = await reachedNodes(hands);
-  let rejectedBy = new Map<string, Candidate[]>();
-  for (let round = 0; round < ROUNDS; round += 1) {
+  const refusals = new Map<string, Set<Candidate>>();
+  const tries = new Map<string, number>();
+  for (let round = 0; round <= ROUNDS; round += 1) {
     const active = activeOf(sights);
     if (active !== undefined) return proveOnActive(hands, active.node.address, candidates);
-    const opened = await openWhatOpens(hands, sights, candidates);
-    rejectedBy = opened.rejectedBy;
-    if (opened.by.size === 0) break;
+    const opened = await openWhatOpens(hands, sights, candidates, refusals);
+    // A node that is open already may be in the middle of an election.
+    if (opened.size === 0 && !sights.some((sight) => sight.reached && sight.status.initialized && !sight.status.sealed)) break;
     sights = await waitForActive(hands);
-    const only = hands.nodes.length === 1 ? [...opened.by.values()][0] : undefined;
+    const only = hands.nodes.length === 1 ? [...opened.values()][0] : undefined;
     if (only !== undefined && activeOf(sights) !== undefined) return { is: 'live', candidate: only, rejected: candidates.filter((candidate) => candidate !== only) };
+    if (opened.size === 0 && activeOf(sights) === undefined) break;
+    noteSealedAgain(sights, opened, refusals, tries);
   }
-  const everyNodeRejectsAll = hands.nodes.every(({ address }) => rejectedBy.get(address)?.length === candidates.length);
-  if (everyNodeRejectsAll) return { is: 'none', rejected: candidates };
+  const everyNodeRefusesAll = hands.nodes.every(({ address }) => refusals.get(address)?.size === candidates.length);
+  if (everyNodeRefusesAll) return { is: 'none', rejected: candidates };
   throw new Halt(haltTexts.noLeader(sights.map(describeNode), hands.settings.inventory));
+}
+
+/** Cut off late in its commit, a node takes NEW, cannot read its keyring with what is within, and seals itself, every time. */
+function noteSealedAgain(sights: readonly NodeSight[], opened: ReadonlyMap<string, Candidate>, refusals: Map<string, Set<Candidate>>, tries: Map<string, number>): void {
+  for (const sight of sights) {
+    const candidate = opened.get(sight.node.address);
+    if (candidate === undefined || !sight.reached || !sight.status.sealed) continue;
+    const count = (tries.get(sight.node.address) ?? 0) + 1;
+    tries.set(sight.node.address, count);
+    if (count >= SEALS_ITSELF_AFTER) refuse(refusals, sight.node.address, candidate);
+  }
+}
+
+function refuse(refusals: Map<string, Set<Candidate>>, address: string, candidate: Candidate): void {
+  refusals.set(address, (refusals.get(address) ?? new Set()).add(candidate));
 }
 
 export function activeOf(sights: readonly NodeSight[]): Extract<NodeSight, { reached: true }> | undefined {
@@ -54,18 +73,20 @@ export async function reachedNodes(hands: Hands): Promise<NodeSight[]> {
   return Promise.all(hands.nodes.map((node) => lookAtNode(hands, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
 }
 
-async function openWhatOpens(hands: Hands, sights: readonly NodeSight[], candidates: readonly Candidate[]) {
+/** The set that opened each sealed node; sets that a node refused are not tried on it again. */
+async function openWhatOpens(hands: Hands, sights: readonly NodeSight[], candidates: readonly Candidate[], refusals: Map<string, Set<Candidate>>) {
   const by = new Map<string, Candidate>();
-  const rejectedBy = new Map<string, Candidate[]>();
   for (const sight of sights) {
     if (!sight.reached || !sight.status.initialized || !sight.status.sealed) continue;
+    const { address } = sight.node;
     for (const candidate of candidates) {
-      const result = await openNode(hands.vault, hands.clock, sight.node.address, candidate.set);
-      if (result.is === 'open') { by.set(sight.node.address, candidate); break; }
-      if (result.is === 'rejected') rejectedBy.set(sight.node.address, [...(rejectedBy.get(sight.node.address) ?? []), candidate]);
+      if (refusals.get(address)?.has(candidate) === true) continue;
+      const result = await openNode(hands.vault, hands.clock, address, candidate.set);
+      if (result.is === 'open') { by.set(address, candidate); break; }
+      if (result.is === 'rejected') refuse(refusals, address, candidate);
     }
   }
-  return { by, rejectedBy };
+  return by;
 }
 
 export async function waitForActive(hands: Hands, withinMs = ACTIVE_WITHIN_MS): Promise<NodeSight[]> {

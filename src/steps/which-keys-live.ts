@@ -64,7 +64,7 @@ function nothingFound(eyes: Eyes, survey: Survey): Halt {
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
   if (unreadable.some(({ role }) => role !== 'sibling') || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
   const [intent] = intents;
-  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated');
+  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable);
   return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(survey), inventory));
 }
 

@@ -59,6 +59,7 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
   if (code === 'init-reply-lost') {
     if (seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
     wipe(world);
+    if (next.some((line) => line.includes('recover --archive'))) archive(world);
     return { verb: 'install' };
   }
   if (code === 'half-commit') {
@@ -79,6 +80,20 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
 /** The operator empties Vault, as the page says. */
 function wipe(world: World): void {
   for (const { name } of world.vault.nodes) world.vault.wipeNode(name);
+}
+
+/** `recover --archive` on an empty Vault, as the page says: renamed, nothing deleted. */
+function archive(world: World): void {
+  for (const machine of world.machines.values()) {
+    const folder = machine.find('/etc/kubernetes')!;
+    for (const [name, inode] of [...folder.names]) {
+      if (!/^(vault-|\.vault-).*\.(json|tmp|keys|intent)$/.test(name) || name.includes('.archived-')) continue;
+      folder.names.delete(name);
+      folder.names.set(`${name.replace(/^\./, '')}.archived-by-hand`, inode);
+    }
+    folder.safe = new Map(folder.names);
+    folder.changes = [];
+  }
 }
 
 /** Runs the command again, or the one that a halt names, until all is quiet. */
