@@ -8,7 +8,7 @@ import type { KeySet } from '../../src/model/keys.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { VaultError } from '../../src/vault/answers.ts';
 import { proveByRekey } from '../../src/vault/prove.ts';
-import { joinRaft, openNode } from '../../src/vault/unseal.ts';
+import { openNode } from '../../src/vault/unseal.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { collect, flipped, handsOn, opened, plainWire, rekeyToVerify, unseal, until, untilActive } from './opened-vault.ts';
 import { type Servers, startVault } from './vault.ts';

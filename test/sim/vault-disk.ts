@@ -42,10 +42,12 @@ export function opensWith(disk: Durable, key: string): boolean {
   return disk.storedKeys.kek === key && disk.storedKeys.root === disk.keyring;
 }
 
-/** Cut off after the keyring: NEW opens it, but what takes over within does not fit yet. */
-export function isUnfinished(disk: Durable): boolean {
-  return disk.rootKey !== disk.keyring || disk.shamirKek !== disk.storedKeys.kek;
-}
+/**
+ * Cut off between keyring and root key: NEW unseals it, but whoever takes over reads the old root key within, cannot read
+ * the keyring with it, and seals itself, every time (tried: Vault 1.21.0, "error performing key upgrades"). From the root
+ * key on it is well, whatever stands in shamir-kek and seal-config.
+ */
+export function sealsItself(disk: Durable): boolean { return disk.rootKey !== disk.keyring; }
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 

@@ -268,6 +268,8 @@ export class SimVault {
     if (node.disk !== undefined || node.joining !== undefined) return no(400, 'Vault is already initialized');
     const shares = Number(body['secret_shares']);
     const threshold = Number(body['secret_threshold']);
+    const { sealType } = this.#options;
+    if (sealType !== 'shamir' && shares > 0) return no(400, `parameters secret_shares,secret_threshold not applicable to seal type ${sealType}`);
     const bad = badShape(shares, threshold);
     if (bad !== undefined) return no(400, bad);
     const [kek, root] = [this.#dice.bytes(32), this.#dice.hex(32)];
