@@ -63,7 +63,7 @@ async function stayUp(world: DemoWorld): Promise<void> {
   inventory   ${world.inventory}
   drive it    export VAULTCTL_INVENTORY=${world.inventory}
               node bin/vaultctl.js status      (also: plan rotate, rotate, verify, unseal, distribute, recover)
-  Vault       ${world.vault.addresses.join(' ')}   (pid ${world.vault.node(0).pid})
+  Vault       ${world.front.address}   (pid ${world.vault.node(0).pid})
   files       below ${world.folder}/managerN/etc/kubernetes
   sshd        ${world.sshd.managers.map(({ name, address, port }) => `${name}=${address}:${port}`).join(' ')}
 Ctrl-C ends it and cleans up.`);

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { startSshd, type SshdWorld } from '../test/real/sshd.ts';
+import { startTokenFront, type TokenFront } from '../test/real/token-front.ts';
 import { type Servers, startVault } from '../test/real/vault.ts';
 
 const repository = resolve(import.meta.dirname, '..');
@@ -16,21 +17,25 @@ export class DemoWorld {
   readonly folder: string;
   readonly vault: Servers;
   readonly sshd: SshdWorld;
+  /** Between vaultctl and Vault; it passes everything on, unless a scene strikes at some request. */
+  readonly front: TokenFront;
   readonly inventory: string;
 
-  private constructor(folder: string, vault: Servers, sshd: SshdWorld) {
+  private constructor(folder: string, vault: Servers, sshd: SshdWorld, front: TokenFront) {
     this.folder = folder;
     this.vault = vault;
     this.sshd = sshd;
+    this.front = front;
     this.inventory = join(folder, 'hosts.yaml');
-    writeFileSync(this.inventory, inventoryOf(folder, vault, sshd));
+    writeFileSync(this.inventory, inventoryOf(folder, front.address, sshd));
   }
 
   static async start(name: string, net: number): Promise<DemoWorld> {
     const folder = mkdtempSync(join(tmpdir(), `vaultctl-demo-${name}-`));
     const sshd = await startSshd({ world: folder, names: ['manager1', 'manager2', 'manager3'], net });
     try {
-      return new DemoWorld(folder, await startVault(join(folder, 'vault')), sshd);
+      const vault = await startVault(join(folder, 'vault'));
+      return new DemoWorld(folder, vault, sshd, await startTokenFront(vault.addresses[0]!, 'plain'));
     } catch (error) {
       await sshd.stop();
       throw error;
@@ -38,6 +43,7 @@ export class DemoWorld {
   }
 
   async end(): Promise<void> {
+    await this.front.close();
     await this.vault.close();
     await this.sshd.stop();
     rmSync(this.folder, { recursive: true, force: true });
@@ -72,10 +78,10 @@ export class DemoWorld {
   }
 }
 
-function inventoryOf(folder: string, vault: Servers, sshd: SshdWorld): string {
+function inventoryOf(folder: string, address: string, sshd: SshdWorld): string {
   const own = (path: string) => `"${folder}/{{ inventory_hostname }}/${path}"`;
   return [
-    'all:', '  vars:', '    vault_cluster_name: demo', '    vault_addresses:', ...vault.addresses.map((address) => `      - ${address}`),
+    'all:', '  vars:', '    vault_cluster_name: demo', `    vault_addresses: ["${address}"]`,
     `    vault_creds_host_path: ${own('etc/kubernetes/vault-unseal.json')}`, `    vault_creds_init_tmp_path: ${own('etc/kubernetes/vault-creds-init.json.tmp')}`,
     `    vault_creds_rotate_tmp_path: ${own('etc/kubernetes/vault-creds-rotate.json.tmp')}`, `    vault_snapshot_dir: ${own('var/lib/vaultctl')}`,
     `    ansible_ssh_private_key_file: ${sshd.key}`, `    ansible_ssh_common_args: -o UserKnownHostsFile=${sshd.knownHosts}`,
