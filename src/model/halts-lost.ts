@@ -1,4 +1,5 @@
 import type { HaltText } from './halt.ts';
+import { all } from './place.ts';
 
 interface Searched { readonly host: string; readonly path: string; readonly found: string }
 
@@ -24,7 +25,7 @@ export const lostHalts = {
   }),
   initReplyLost: (addresses: readonly string[], intents: readonly { host: string; path: string }[], since: string, inventory: string, torn: readonly { host: string; path: string }[] = []): HaltText => ({
     code: 'init-reply-lost', exit: 'lost', what: 'Credentials LOST: the reply of init was lost on its way',
-    details: [`The intent in ${intents.map(({ host, path }) => `${host}:${path}`).join(', ')} (${since}) says that vaultctl was about to initialise Vault at ${addresses.join(', ')}.`,
+    details: [`The intent in ${all(intents)} (${since}) says that vaultctl was about to initialise Vault at ${addresses.join(', ')}.`,
       'Vault did initialise itself, and the reply with the keys never reached a disk: nobody ever held these keys.',
       ...torn.map(({ host, path }) => `${host}:${path} is what a power cut left of writing them: cut off, no complete set.`)],
     safe: ['Nothing is stored in this Vault: nobody could unseal it. Starting over loses nothing.'],
@@ -44,8 +45,8 @@ export const lostHalts = {
     code: 'half-commit', exit: 'lost', what: 'Vault was cut off in the middle of its own rekey commit: neither the old nor the new keys open it',
     details: ['This is a known weakness of the server (its commit is several writes), and what a snapshot is taken for before it.'],
     safe: [
-      ...(snapshots.length > 0 ? [`The data are in the snapshot ${snapshots.map(({ host, path }) => `${host}:${path}`).join(', ')}.`] : ['The checkpoint names no snapshot (--no-snapshot?): a raft snapshot of your own from before the rotation helps as well.']),
-      `The keys that open it are in ${sets.map(({ host, path }) => `${host}:${path}`).join(', ')}.`],
+      ...(snapshots.length > 0 ? [`The data are in the snapshot ${all(snapshots)}.`] : ['The checkpoint names no snapshot (--no-snapshot?): a raft snapshot of your own from before the rotation helps as well.']),
+      `The keys that open that snapshot are in ${all(sets)}.`],
     notDone: ['Nothing was changed.'],
     next: [
       ...(unsealed.length > 0 ? [`${unsealed.join(', ')} is still unsealed: do NOT seal or restart it, export the secrets now.`] : []),

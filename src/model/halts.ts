@@ -1,13 +1,12 @@
 import type { ExitName, HaltText } from './halt.ts';
 import { lostHalts } from './halts-lost.ts';
+import { all, at, each as places, type Place } from './place.ts';
 
-export interface Place { readonly host: string; readonly path: string }
+export type { Place };
 interface Holder { readonly holder: string; readonly host: string; readonly flow: string; readonly operation: string; readonly sinceMs: number; readonly pid: number }
 interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
 
-const at = ({ host, path }: Place) => `${host}:${path}`;
-const places = (all: readonly Place[]) => all.map(at);
-const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${safe.map(at).join(', ')}.`]);
+const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${all(safe)}.`]);
 /** The command of a flow; `recover --import` is nothing without its file. */
 const command = (flow: string, inventory: string) => `vaultctl ${flow === 'recover --import' ? 'recover --import FILE' : flow} -i ${inventory}`;
 const without = (flag: string, missing: readonly Missing[]) => missing.map(({ host }) => `${flag} ${host}`).join(' ');
@@ -169,7 +168,7 @@ export const haltTexts = {
   rekeyInterrupted: (why: string, leftBehind: string | undefined, oldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'rekey-interrupted', exit: 'resumable', what: 'The rekey was interrupted before it took effect',
     details: leftBehind === undefined ? [why] : [why, `it could not be cancelled on the server (${leftBehind}); the next run does that`],
-    safe: [`The old keys are live and unchanged, in ${oldAt.map(at).join(', ')}.`], notDone: ['The keys were not rotated.'],
+    safe: [`The old keys are live and unchanged, in ${all(oldAt)}.`], notDone: ['The keys were not rotated.'],
     next: [`vaultctl rotate -i ${inventory}`],
   }),
   sharesWhileSealed: (nodes: readonly string[], inventory: string): HaltText => ({
@@ -190,7 +189,7 @@ export const haltTexts = {
   }),
   emptyFirst: (nodes: readonly string[], keys: readonly Place[], inventory: string): HaltText => ({
     code: 'empty-first', exit: 'refused', what: 'This Vault is initialised, and none of the keys on the managers opens it: a snapshot is restored into an empty server only',
-    details: nodes.map((node) => `initialised: ${node}`), safe: [`The keys in ${keys.map(at).join(', ')} and the snapshots were left as they are.`], notDone: ['Nothing was restored.'],
+    details: nodes.map((node) => `initialised: ${node}`), safe: [`The keys in ${all(keys)} and the snapshots were left as they are.`], notDone: ['Nothing was restored.'],
     next: ['a node still unsealed? Do NOT stop it: export the secrets first, with any living token',
       'stop every Vault node, MOVE its storage folder away (keep it until all is well), start it again empty', `vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
@@ -200,13 +199,13 @@ export const haltTexts = {
   }),
   stageFailed: (failed: readonly Missing[], oldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'stage-failed', exit: 'undelivered', what: `The new keys could not be staged on ${failed.map(({ host }) => host).join(', ')}: the rotation was called off`,
-    details: missingLines(failed), safe: [`The old keys are live, in ${oldAt.map(at).join(', ')}.`, 'The new keys never became valid; their copies were set aside wherever a manager could be reached.'],
+    details: missingLines(failed), safe: [`The old keys are live, in ${all(oldAt)}.`, 'The new keys never became valid; their copies were set aside wherever a manager could be reached.'],
     notDone: ['The keys were not rotated; nothing has changed.'],
     next: [`mend the above, then: vaultctl rotate -i ${inventory}`, `where a manager is gone for good: vaultctl rotate -i ${inventory} ${without('--allow-missing', failed)}`],
   }),
   commitUnknown: (why: string, heldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'commit-unknown', exit: 'resumable', what: 'Whether Vault took the new keys is not known yet',
-    details: [why], safe: [`Old and new keys both stand in ${heldAt.map(at).join(', ')}.`, 'Do NOT seal or restart Vault now.'],
+    details: [why], safe: [`Old and new keys both stand in ${all(heldAt)}.`, 'Do NOT seal or restart Vault now.'],
     notDone: ['The main files still hold the old keys.'], next: [`vaultctl rotate -i ${inventory}`],
   }),
   restored: (found: readonly Place[], inventory: string): HaltText => ({
