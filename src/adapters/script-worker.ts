@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ChannelReader } from '../hosts/channel-reader.ts';
+import { errorOf } from '../hosts/remote-answer.ts';
+import { FAILED } from '../hosts/remote-script.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { ExecOptions, ShellResult } from '../ports/shell.ts';
 import { asMessage, type Become, becomeError } from './become.ts';
@@ -72,6 +74,7 @@ export class ScriptWorker {
     if (late) return new HostError(this.#host, 'unreachable', `no answer within ${timeoutMs / 1000} s`);
     const { code, stderr } = await Promise.race([channel.exit, new Promise<{ code: number; stderr: string }>((resolve) => { setTimeout(() => resolve({ code: -1, stderr: '' }), ENDED_AT_MOST_MS).unref(); })]);
     if (code > 0 && this.#become !== undefined && !channel.entered) return becomeError(this.#host, this.#become, stderr, 0);
+    if (code === FAILED) return errorOf(this.#host, { code, stderr });
     const kind = code === 126 || code === 127 ? 'tool' : 'unreachable';
     return new HostError(this.#host, kind, code < 0 ? 'the connection was lost in the middle of a command' : `the shell on the host ended with ${code}: ${stderr.trim().slice(-300)}`, undefined, { cause });
   }

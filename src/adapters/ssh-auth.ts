@@ -98,7 +98,7 @@ async function* offers(target: SshTarget, ring: KeyRing, ssh2: Ssh2, tried: stri
   const late = present.filter((file) => !early.includes(file));
   const offer = async (file: string): Promise<AnyAuthMethod | undefined> => {
     const key = await ring.key(file);
-    tried.push(key === undefined ? `key ${file} (not usable)` : `key ${file}`);
+    tried.push(key !== undefined ? `key ${file}` : ring.encrypted(file) ? `key ${file} (its passphrase was not given)` : `key ${file} (not a private key that ssh2 reads)`);
     return key === undefined ? undefined : { type: 'publickey', username, key };
   };
   for (const file of early) { const method = await offer(file); if (method !== undefined) yield method; }

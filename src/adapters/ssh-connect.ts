@@ -173,5 +173,8 @@ function connectError(target: SshTarget, error: Error & { level?: string }, tria
     const tried = trial.tried.length === 0 ? 'nothing could be tried: no agent, no key file, no password' : `tried ${trial.tried.join(', ')}`;
     return new HostError(target.name, 'denied', `${at}: login refused (${tried})`, `try by hand: ssh -p ${target.port} ${target.user}@${target.hostname} true   (then ansible_ssh_private_key_file, ansible_user or the agent)`, { cause: error });
   }
+  if (/too many authentication failures/i.test(error.message)) {
+    return new HostError(target.name, 'denied', `${at}: the host gave up after too many keys (tried ${trial.tried.join(', ')})`, "name the right one: ansible_ssh_private_key_file, and ansible_ssh_common_args: '-o IdentitiesOnly=yes'", { cause: error });
+  }
   return new HostError(target.name, 'unreachable', `${at}: ${redact(error.message)}`, undefined, { cause: error });
 }

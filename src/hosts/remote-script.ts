@@ -37,9 +37,11 @@ export const FAILED = 70;
  * What every script builds on. `guard FOLDER` and `fence LOCK TEXT` hold others off; `safe FOLDER TARGET` refuses links,
  * foreign and open folders; `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next
  * line of stdin into it and syncs it: dd does both on the very descriptor; `place` renames and syncs the folder.
+ * `spoilt`: keys that were written whole and could not be synced stay as evidence, anything less goes.
  */
 export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"; U=$(id -u); G=$(id -g)
 fail() { printf 'VAULTCTL %s %s\\n' "$1" "$2" >&2; exit ${FAILED}; }
+[ "$(command -v printf)" = printf ] || fail tool "printf is not built into sh: what it writes would be seen among the processes"
 size() { stat -c %s -- "$1"; }
 guard() {
   exec 8<"$1" || fail io "the folder $1 cannot be opened"
@@ -62,8 +64,9 @@ safe() {
 }
 make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
 line() { IFS= read -r c && case $c in "C "*) c=\${c#C };; *) false;; esac || fail io "the content did not arrive whole"; }
+spoilt() { case $1 in *.keys) [ "$(size "$1")" != "$2" ] || exit ${FAILED};; esac; drop "$1"; exit ${FAILED}; }
 fill() {
-  printf "$c" | dd bs=65536 conv=fsync >&7 || { drop "$1"; exit ${FAILED}; }
+  printf "$c" | dd bs=65536 conv=fsync >&7 || spoilt "$1" "$2"
   exec 7>&-
   shape "$1" "$2"
 }
@@ -179,7 +182,7 @@ export function commitScript(path: string, bytes: Uint8Array, fence: Fence, ids:
   const sibling = quoted(siblingPath(path, ids.hex, 'keys'));
   const text = `S=${sibling}; line
 [ -f "$S" ] && [ ! -h "$S" ] && truncate -s ${bytes.length} -- "$S" || fail io "$S, which was prepared, is not there any more"
-printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync || { drop "$S"; exit ${FAILED}; }
+printf "$c" | dd of="$S" bs=65536 conv=notrunc,fsync || spoilt "$S" ${bytes.length}
 [ "$(size "$S")" = ${bytes.length} ] || fail io "$S does not have ${bytes.length} bytes"
 guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quoted(fenceText(fence.operation))}
 place "$S" ${quoted(path)} ${quoted(folderOf(path))}

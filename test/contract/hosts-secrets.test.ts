@@ -70,6 +70,24 @@ describe('what is written by a shell', () => {
     await hands.close();
   });
 
+  it('is written by no shell whose printf is a program', async () => {
+    const { hands, folder, fence } = host({ mksh: 'exec /bin/sh -c \'command() { case "$*" in "-v printf") echo /usr/bin/printf;; *) unset -f command; command "$@";; esac; }; eval "$2"\' sh "$@"' }, ['mksh']);
+    await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), (error) => error instanceof HostError && error.kind === 'tool' && /printf/.test(error.message));
+    await hands.close();
+  });
+
+  it('keys that a failing disk would not sync replace nothing and stay as evidence, a part of them does not', async () => {
+    const { hands, folder, fence } = host({ dd: 'cat; echo "dd: fsync failed for standard output: Input/output error" >&2; exit 1' });
+    writeFileSync(join(folder, 'main'), 'good');
+    const write = (purpose: 'keys' | 'plain') => hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose }], fence);
+    await assert.rejects(write('plain'), (error) => error instanceof HostError && error.kind === 'io' && /fsync failed/.test(error.message));
+    assert.deepEqual(readdirSync(folder).toSorted(), ['.vaultctl.lock', 'main']);
+    await assert.rejects(write('keys'), (error) => error instanceof HostError && error.kind === 'io');
+    assert.equal(readdirSync(folder).filter((name) => name.endsWith('.keys')).length, 1);
+    assert.equal(readFileSync(join(folder, 'main'), 'utf8'), 'good');
+    await hands.close();
+  });
+
   it('is not run as a script when the script before it failed', async () => {
     const { hands, folder, fence } = host({});
     const evil = new TextEncoder().encode(`S x touch ${folder}/run\ntouch ${folder}/run\n`);

@@ -100,7 +100,7 @@ describe('logging in to a real sshd', () => {
     await Promise.all(hosts.map((host) => host.look({ files: [], folders: ['/'], limitBytes: 1 })));
     await Promise.all(hosts.map((host) => host.close()));
     assert.deepEqual(asked, [`Passphrase for ${locked}: `, `Passphrase for ${locked}: `]);
-    await assert.rejects(look(reach({ privateKeyFile: locked })), refused('denied', /locked \(not usable\)/, /ssh -p/));
+    await assert.rejects(look(reach({ privateKeyFile: locked })), refused('denied', /locked \(its passphrase was not given\)/, /ssh -p/));
   });
 
   it('the agent is asked, and with IdentitiesOnly only for the keys that are named', async () => {
@@ -116,6 +116,25 @@ describe('logging in to a real sshd', () => {
       copyFileSync(`${world.key}.pub`, `${named}.pub`);
       writeFileSync(named, 'the private half is in the agent only\n', { mode: 0o600 });
       assert.equal(await look(reach({ privateKeyFile: undefined }, { identitiesOnly: true, identityFiles: [named] })), 'folder');
+    } finally {
+      delete process.env.SSH_AUTH_SOCK;
+      agent.kill();
+    }
+  });
+
+  it('an agent with more keys than the host hears is told apart from a host that is away', async () => {
+    const socket = join(base, 'full-agent');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    try {
+      for (let round = 0; round < 100 && !existsSync(socket); round += 1) await new Promise((resolve) => { setTimeout(resolve, 20); });
+      process.env.SSH_AUTH_SOCK = socket;
+      for (let index = 0; index < 7; index += 1) {
+        const file = join(base, `many-${index}`);
+        execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file]);
+        execFileSync('ssh-add', ['-q', file], { stdio: 'ignore' });
+      }
+      await assert.rejects(look(reach({ privateKeyFile: undefined })), refused('denied', /too many keys/, /IdentitiesOnly/));
+      assert.equal(await look(reach()), 'folder', 'the key of the inventory comes first');
     } finally {
       delete process.env.SSH_AUTH_SOCK;
       agent.kill();
