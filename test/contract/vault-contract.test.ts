@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { notRun } from '../not-run.ts';
 import { HttpWire } from '../../src/adapters/vault-http.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
-import { startVault } from '../real/vault.ts';
+import { serverBinary, startVault } from '../real/vault.ts';
 import { SimVault } from '../sim/vault.ts';
 import { oneServer, threeServers, type VaultSubject } from './vault-contract.ts';
 import { simClock } from './vault-subjects.ts';
@@ -42,7 +43,9 @@ threeServers('the simulated server', simSubject);
 oneServer('the real server', realSubject);
 threeServers('the real server', realSubject);
 
-it('the simulated server answers a whole conversation word for word as the real one', async () => {
+const { name } = await serverBinary();
+if (!name.startsWith('Vault v1.21.')) notRun('a whole conversation, simulated and real, compared word for word', `the words are those of Vault 1.21, and this is ${name}`);
+else it('the simulated server answers a whole conversation word for word as the real one', async () => {
   const [simulated, real] = await Promise.all([simSubject, realSubject].map(async (open) => {
     const subject = await open(1);
     try { return await transcript(subject); } finally { await subject.close(); }

@@ -97,12 +97,27 @@ export function oneServer(name: string, open: (nodes: number) => Promise<VaultSu
       await assert.rejects(vault.lookupSelf(address, new Secret('hvs.not-a-token-of-this-one')), says(403, 'permission denied'));
     });
 
+    it('makes another root token, which outlives the first; what an interrupted run made is found by its name', async () => {
+      const first = live.rootToken;
+      const stray = await vault.createRootToken(address, first, 'vaultctl-interrupted');
+      const second = await vault.createRootToken(address, first, 'vaultctl-this-run');
+      await vault.lookupSelf(address, second);
+      assert.equal(await vault.revokeByName(address, second, 'vaultctl-interrupted', 100), 1);
+      assert.equal(await vault.revokeByName(address, second, 'vaultctl-this-run', 100), 0);
+      await assert.rejects(vault.lookupSelf(address, stray), says(403, 'permission denied'));
+      await vault.revokeSelf(address, first);
+      await assert.rejects(vault.lookupSelf(address, first), says(403, 'permission denied'));
+      await vault.revokeSelf(address, first);
+      await vault.lookupSelf(address, second);
+      live = { ...live, rootToken: second };
+    });
+
     it('without a rekey has nothing to cancel, to update or to verify', async () => {
       const status = await vault.rekeyStatus(address, live.rootToken);
       assert.deepEqual([status.started, status.nonce, status.required, status.verificationPending], [false, '', 2, false]);
       await vault.rekeyCancel(address, 'no-such-nonce', live.rootToken);
       assert.deepEqual(await vault.verifyUpdate(address, live.shares[0]!, 'no-such-nonce', live.rootToken), { is: 'no-rekey' });
-      await assert.rejects(vault.rekeyUpdate(address, live.shares[0]!, 'no-such-nonce', live.rootToken), says(400, 'no barrier rekey in progress'));
+      await assert.rejects(vault.rekeyUpdate(address, live.shares[0]!, 'no-such-nonce', live.rootToken), says(400, 'in progress'));
     });
 
     it('has one rekey at a time, and only its nonce works', async () => {

@@ -107,7 +107,7 @@ export class SimRekey {
     const key = keyOf(rekey.given);
     rekey.given = [];
     if (key === undefined) return no(500, 'failed to compute root key: duplicate part detected');
-    if (!opensWith(disk, key)) return no(500, `failed to read root key: ${wrongOldSet}`);
+    if (!opensWith(disk, key)) return no(this.#word === 'rotation' ? 400 : 500, `failed to read root key: ${wrongOldSet}`);
     return this.#complete(rekey);
   }
 

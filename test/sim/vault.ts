@@ -6,6 +6,7 @@ import { splitKey } from './gf256.ts';
 import { denied, done, no, noActive, notInitialised, ok, sealed, unsupported, wrongSet } from './vault-answers.ts';
 import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, keyOf, opensWith, sealsItself, type Token, written } from './vault-disk.ts';
 import { badShape, type RekeyHost, SimRekey } from './vault-rekey.ts';
+import { answerWithToken } from './vault-tokens.ts';
 import { Died, type SimHook, SimWire } from './vault-wire.ts';
 
 /**
@@ -354,28 +355,8 @@ export class SimVault {
     return answer.status === 200 ? ok({ data: answer.body }) : answer;
   }
 
-  #withToken(leader: Node, { method, path, body = {}, token }: WireRequest): WireAnswer {
-    const disk = leader.disk!;
-    const own = disk.tokens.find(({ value }) => value === token!.reveal())!;
-    const described = (found: Token | undefined) => (found === undefined ? no(403, 'invalid accessor') : ok({ data: { accessor: found.accessor, display_name: found.displayName, policies: ['root'], ttl: 0 } }));
-    const revoke = (gone: (candidate: Token) => boolean) => { this.#append(leader, (now) => ({ ...now, tokens: now.tokens.filter((candidate) => !gone(candidate)) })); return done; };
-    switch (`${method === 'PUT' ? 'POST' : method} ${path}`) {
-      case 'GET auth/token/lookup-self': return described(own);
-      case 'POST auth/token/lookup-accessor': return described(disk.tokens.find(({ accessor }) => accessor === body['accessor']));
-      case 'LIST auth/token/accessors': return ok({ data: { keys: disk.tokens.map(({ accessor }) => accessor) } });
-      case 'POST auth/token/revoke-self': return revoke((candidate) => candidate === own);
-      case 'POST auth/token/revoke-accessor': return revoke(({ accessor }) => accessor === body['accessor']);
-      case 'POST auth/token/create': {
-        const fresh = this.#newToken(`token-${String(body['display_name'] ?? '')}`);
-        this.#append(leader, (now) => ({ ...now, tokens: [...now.tokens, fresh] }));
-        return ok({ auth: { client_token: fresh.value, accessor: fresh.accessor } });
-      }
-      default:
-        if (!path.startsWith('kv/')) return unsupported;
-        if (method === 'GET') return Object.hasOwn(disk.data, path) ? ok({ data: disk.data[path] }) : no(404);
-        this.#append(leader, (now) => ({ ...now, data: { ...now.data, [path]: body } }));
-        return done;
-    }
+  #withToken(leader: Node, request: WireRequest): WireAnswer {
+    return answerWithToken({ disk: leader.disk!, append: (change) => this.#append(leader, change), newToken: (name) => this.#newToken(name) }, request);
   }
 
   /** The whole of the leader's storage, or why not. */
