@@ -33,6 +33,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     unnamed: haltTexts.locked('node1', undefined, nowMs, inventory),
   },
   noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
+  nodesBehind: { '': haltTexts.nodesBehind([{ host: vaults[2]!, why: '4812 raft entries behind the leader' }], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
   vaultCutOff: { '': haltTexts.vaultCutOff('unseal every Vault node', `unseal: no answer from ${vault} within 15 s`, inventory) },
   managerCutOff: { '': haltTexts.managerCutOff('node2', 'stage the new keys on every manager and read them back', 'the connection was cut', undefined, inventory) },

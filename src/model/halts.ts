@@ -197,6 +197,11 @@ export const haltTexts = {
     code: 'not-confirmed', exit: 'refused', what: 'Not confirmed', notDone: ['Nothing was changed.'],
     next: [`run the same command again and type the name of the cluster (${name}) when asked, or give it with --confirm ${name}`],
   }),
+  nodesBehind: (behind: readonly Missing[], inventory: string): HaltText => ({
+    code: 'nodes-behind', exit: 'unreachable', what: `Not every Vault node has caught up with the leader: ${behind.map(({ host }) => host).join(', ')}`,
+    details: missingLines(behind), safe: ['The current keys are live and unchanged.'], notDone: ['No rekey was started.'],
+    next: [`vaultctl status -i ${inventory}`, `when they have caught up: vaultctl rotate -i ${inventory}`, `without them: ${behind.map(({ host }) => `--allow-missing-node ${host}`).join(' ')}`],
+  }),
   stageFailed: (failed: readonly Missing[], oldAt: readonly Place[], inventory: string): HaltText => ({
     code: 'stage-failed', exit: 'undelivered', what: `The new keys could not be staged on ${failed.map(({ host }) => host).join(', ')}: the rotation was called off`,
     details: missingLines(failed), safe: [`The old keys are live, in ${all(oldAt)}.`, 'The new keys never became valid; their copies were set aside wherever a manager could be reached.'],

@@ -6,6 +6,7 @@ import { haltTexts } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { HostError } from '../ports/hosts.ts';
 import { type RekeyStatus, VaultError } from '../vault/answers.ts';
+import { waitUntilCaughtUp } from './caught-up.ts';
 import { iso, preflight } from './declare-intent.ts';
 import { failureOf, handsOn, masterOf } from './places.ts';
 import { activeOf, isUntouched, reachedNodes, tokenFor } from './prove-live.ts';
@@ -21,6 +22,7 @@ export const startRekey: Step<Saved, Rotating> = {
   act: async (hands, saved) => {
     preflight(hands, reached(saved.survey), 'rotate');
     const address = await leader(hands);
+    await waitUntilCaughtUp(hands, address);
     const token = tokenFor(hands, saved.set);
     const wanted = await wantedShares(hands, address, saved.set);
     await leaveNoForeign(hands, address, token);

@@ -88,6 +88,8 @@ export function sealStatusOf(body: v.InferOutput<typeof sealStatusSchema>): Seal
   };
 }
 
+export const leaderSchema = v.object({ raft_committed_index: v.optional(v.number()), raft_applied_index: v.optional(v.number()) });
+
 export const rekeyStatusSchema = v.object({
   nonce: v.optional(v.string(), ''), started: v.boolean(), t: v.optional(count, 0), n: v.optional(count, 0), progress: v.optional(count, 0), required: v.optional(count, 0),
   verification_required: v.optional(v.boolean(), false), verification_nonce: v.optional(v.string(), ''),

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Secret } from '../model/secret.ts';
 import type { VaultWire, WireAnswer, WireRequest } from '../ports/vault.ts';
 import {
-  errorsOf, type Health, type RekeyStatus, rekeyStatusSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, VaultError, verifyStatusSchema,
+  errorsOf, type Health, leaderSchema, type RekeyStatus, rekeyStatusSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, VaultError, verifyStatusSchema,
 } from './answers.ts';
 
 const HEALTH: Readonly<Record<number, Health>> = { 200: 'active', 429: 'standby', 472: 'replica', 473: 'standby', 474: 'standby', 501: 'uninitialised', 503: 'sealed', 530: 'removed' };
@@ -37,6 +37,14 @@ export class VaultEyes {
   async health(address: string): Promise<Health> {
     const answer = await this.wire.request(address, { method: 'GET', path: 'sys/health', timeoutMs: this.timeoutMs });
     return HEALTH[answer.status] ?? 'unknown';
+  }
+
+  /** How far this node's raft log is; undefined where the storage has none, or the server does not say. */
+  async raftIndexes(address: string): Promise<{ committed: number; applied: number } | undefined> {
+    const answer = await this.wire.request(address, { method: 'GET', path: 'sys/leader', timeoutMs: this.timeoutMs });
+    if (answer.status !== 200) return undefined;
+    const { raft_committed_index: committed, raft_applied_index: applied } = shaped(leaderSchema, address, 'leader', answer);
+    return committed === undefined || applied === undefined ? undefined : { committed, applied };
   }
 
   /** @throws VaultError 403 where the token is not accepted. */
