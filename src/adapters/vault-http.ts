@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import process from 'node:process';
 import { Secret } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
@@ -46,6 +48,7 @@ export class HttpWire implements VaultWire {
   async *download(address: string, request: WireRequest): AsyncIterable<Uint8Array> {
     const call = this.#call(address, request, {});
     call.request.end();
+    call.request.setTimeout(STALLED_AFTER_MS, () => call.request.destroy(Object.assign(new Error('stalled'), { code: 'ETIMEDOUT' })));
     const response = await call.response;
     if (response.statusCode !== 200) {
       const { status, body } = await call.answer(DEFAULT_TIMEOUT_MS);
@@ -116,6 +119,7 @@ export class HttpWire implements VaultWire {
     const prefix = url.pathname.replace(/\/+$/, '');
     let node: Node;
     if (url.protocol === 'https:') {
+      if (ca !== undefined) checkAuthority(address, ca);
       // Said explicitly: an environment that turns verification off must not turn it off here.
       const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { servername: serverName }) };
       node = { agent: new https.Agent({ ...agentOptions, ...tls }), base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
@@ -128,6 +132,15 @@ export class HttpWire implements VaultWire {
     }
     this.#nodes.set(address, node);
     return node;
+  }
+}
+
+/** Node passes over what it cannot read, and every server would then seem to have the wrong certificate. */
+function checkAuthority(address: string, pem: string): void {
+  try {
+    new X509Certificate(pem);
+  } catch (cause) {
+    throw new WireError(address, 'config', `${address}: vault_cacert holds no readable certificate in PEM form`, { cause });
   }
 }
 
@@ -145,9 +158,10 @@ class Call {
     const connected = () => { clearTimeout(connecting); this.#sent = true; };
     request.setNoDelay(true);
     request.setSocketKeepAlive(true, KEEP_ALIVE_MS);
-    request.once('socket', (socket) => {
-      if (!socket.connecting && request.reusedSocket) connected();
-      else socket.once(socket instanceof Object && 'encrypted' in socket ? 'secureConnect' : 'connect', connected);
+    request.once('socket', (socket: Socket & { encrypted?: boolean; secureConnecting?: boolean }) => {
+      // A warm connection stands already; to take it for one that does not would call a lost reply "cannot have acted".
+      if (!socket.connecting && socket.secureConnecting !== true) connected();
+      else socket.once(socket.encrypted === true ? 'secureConnect' : 'connect', connected);
     });
     this.response = new Promise((resolve, reject) => {
       request.once('response', resolve);

@@ -20,8 +20,6 @@ const TLS_HINTS: Readonly<Record<string, string>> = {
   ERR_SSL_HTTP_REQUEST: 'it answers plain http there: write http:// in vault_addresses, or turn TLS on in its listener',
 };
 
-/** `vault_cacert` itself is no certificate: this fails before anything is sent. */
-const isBadCa = (code: string) => code.startsWith('ERR_OSSL_PEM') || code.startsWith('ERR_OSSL_ASN1') || code.startsWith('ERR_OSSL_X509');
 const isTls = (code: string) => Object.hasOwn(TLS_HINTS, code) || code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code.startsWith('ERR_OSSL_') || /CERT|_CRL|SIGNATURE/.test(code);
 
 /** `sent`: the connection stood, so the request may have left us, and the server may have acted on it. */
@@ -29,7 +27,6 @@ export function wireFailure(address: string, error: unknown, sent: boolean): Wir
   if (error instanceof WireError) return error;
   const code = codeOf(error);
   const cause = { cause: error };
-  if (isBadCa(code)) return new WireError(address, 'config', `${address}: vault_cacert holds no readable certificate in PEM form`, cause);
   if (code === 'ERR_INVALID_CHAR') return new WireError(address, 'config', `${address}: the token or the namespace holds a character that no header can carry`, cause);
   if (isTls(code)) {
     const hint = TLS_HINTS[code] ?? 'check vault_cacert, vault_tls_server_name and the listener\'s TLS settings';

@@ -5,11 +5,11 @@
  */
 export interface VaultWire {
   /**
-   * One request, one answer. Never retries, never follows a redirect (the answer is returned as it is).
-   * Throws WireError where there is no whole answer.
+   * One request, one answer. Never retries and never follows a redirect.
+   * Throws WireError where there is no whole answer, or one that no Vault gives (a redirect, a web page): `config`.
    */
   request(address: string, request: WireRequest): Promise<WireAnswer>;
-  /** GET of a large binary body (a raft snapshot). Throws WireError, also in the middle. */
+  /** GET of a large binary body (a raft snapshot). Throws WireError, also in the middle, and where the server says no. */
   download(address: string, request: WireRequest): AsyncIterable<Uint8Array>;
   /** POST of a large binary body. */
   upload(address: string, request: WireRequest, body: AsyncIterable<Uint8Array>): Promise<WireAnswer>;

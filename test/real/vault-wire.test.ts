@@ -127,6 +127,21 @@ describe('the wire over TLS', () => {
     wire.close();
   });
 
+  it('a CA file that holds no certificate is said to be that, not the server to be wrong', async () => {
+    const error = await failure(`https://127.0.0.1:${await port}`, { wire: new HttpWire({ ca: 'no certificate' }) });
+    assert.equal(error.reached, 'config');
+    assert.match(error.message, /vault_cacert holds no readable certificate/);
+  });
+
+  it('a reply lost on a warm connection is never taken for a server that was not reached', async () => {
+    const flaky = createHttps({ cert: readFileSync(files.cert), key: readFileSync(files.key) }, (request, answer) => { if (request.method === 'GET') answer.end('{}'); else request.socket.destroy(); });
+    const address = `https://127.0.0.1:${await listening(flaky)}`;
+    const wire = new HttpWire({ ca });
+    await wire.request(address, look);
+    await assert.rejects(wire.request(address, { method: 'PUT', path: 'sys/init', body: {}, patient: true }), (error) => error instanceof WireError && error.reached === 'unknown');
+    wire.close();
+  });
+
   it('http to a TLS port and https to a plain one say which of the two is wrong', async () => {
     assert.equal((await failure(await answering((_, answer) => { answer.end('{}'); }).then((address) => address.replace('http:', 'https:')))).reached, 'config');
     const plain = await failure(`http://127.0.0.1:${await port}`);
