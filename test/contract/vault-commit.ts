@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { proveAllShares, resplit } from '../../src/credentials/shamir.ts';
 import type { KeySet } from '../../src/model/keys.ts';
+import type { Secret } from '../../src/model/secret.ts';
 import { WireError } from '../../src/ports/vault.ts';
 import { VaultHands } from '../../src/vault/hands.ts';
 import { proveByRekey } from '../../src/vault/prove.ts';
-import { openNode } from '../../src/vault/unseal.ts';
+import { joinRaft, openNode } from '../../src/vault/unseal.ts';
 import { collect, rekeyToVerify } from '../real/opened-vault.ts';
 import { eventually, type VaultSubject } from './vault-contract.ts';
 
@@ -17,6 +18,8 @@ export interface MortalSubject extends VaultSubject {
   dieInCommit(after: CutAfter): Promise<void>;
   /** Down now, whoever did it. */
   isDead(): Promise<void>;
+  /** Resolves once every node has a vote: a real one waits ten seconds for it. */
+  allVote(token: Secret): Promise<void>;
   /** Down → its disk as it was when `keep` was called. */
   keep(): Promise<void>;
   putBack(): Promise<void>;
@@ -25,7 +28,7 @@ export interface MortalSubject extends VaultSubject {
 const nobodyListens = () => Promise.resolve();
 
 /** A rekey 3/2 → 5/3 whose server dies while it commits: four places, four worlds. */
-export function cutCommit(name: string, open: () => Promise<MortalSubject>): void {
+export function cutCommit(name: string, open: (nodes: number) => Promise<MortalSubject>): void {
   describe(`${name}: killed while it commits a rekey`, () => {
     let subject: MortalSubject;
     let vault: VaultHands;
@@ -33,7 +36,7 @@ export function cutCommit(name: string, open: () => Promise<MortalSubject>): voi
     let old: KeySet;
     let snapshot: Buffer;
     before(async () => {
-      subject = await open();
+      subject = await open(1);
       vault = new VaultHands(subject.wire, 10_000);
       address = subject.addresses[0]!;
       old = await ready(3, 2);
@@ -121,6 +124,46 @@ export function cutCommit(name: string, open: () => Promise<MortalSubject>): voi
       assert.deepEqual(await proveAllShares(set), { is: 'ok' });
       for (const share of set.shares.slice(0, 3)) await vault.verifyUpdate(address, share, nonce, old.rootToken);
       assert.deepEqual([(await vault.sealStatus(address)).shares, (await vault.sealStatus(address)).threshold], [5, 3]);
+    });
+  });
+}
+
+/** The same in a cluster: what the followers make of the disk that their leader left. */
+export function cutCommitOfThree(name: string, open: (nodes: number) => Promise<MortalSubject>): void {
+  describe(`${name}: a leader of three killed while it commits a rekey`, () => {
+    let subject: MortalSubject;
+    before(async () => { subject = await open(3); });
+    after(() => subject.close());
+
+    it('after its stored keys: a follower leads on, though no set would open it again, and its data can still be read', async () => {
+      const vault = new VaultHands(subject.wire, 10_000);
+      const [address, ...followers] = subject.addresses as [string, ...string[]];
+      const leads = (at: string) => async () => await vault.health(at) === 'active';
+      const old = await vault.init(address, 3, 2);
+      assert.deepEqual(await openNode(vault, subject.clock, address, old), { is: 'open' });
+      await eventually(subject.clock, 'the first leads', leads(address));
+      for (const follower of followers) {
+        await joinRaft(vault, subject.clock, follower, address, undefined);
+        assert.deepEqual(await openNode(vault, subject.clock, follower, old), { is: 'open' });
+      }
+      await subject.allVote(old.rootToken);
+      const { set, nonce } = await rekeyToVerify(vault, address, old, 5, 3, old.rootToken);
+      for (const share of set.shares.slice(0, 2)) await vault.verifyUpdate(address, share, nonce, old.rootToken);
+      await subject.dieInCommit('stored keys');
+      await assert.rejects(vault.verifyUpdate(address, set.shares[2]!, nonce, old.rootToken), WireError);
+      await subject.isDead();
+      let leader = '';
+      await eventually(subject.clock, 'a follower leads', async () => {
+        for (const follower of followers) if (await leads(follower)()) leader = follower;
+        return leader !== '';
+      });
+      await vault.lookupSelf(leader, old.rootToken);
+      assert.equal((await vault.rekeyStatus(leader, old.rootToken)).started, false);
+      assert.deepEqual(await proveByRekey(vault, leader, old, old.rootToken, nobodyListens), { is: 'rejected' });
+      assert.deepEqual(await proveByRekey(vault, leader, set, old.rootToken, nobodyListens), { is: 'rejected' });
+      await subject.start(0);
+      assert.deepEqual([await openNode(vault, subject.clock, address, old), await openNode(vault, subject.clock, address, set)], [{ is: 'rejected' }, { is: 'rejected' }]);
+      assert.ok((await collect(vault.snapshot(leader, old.rootToken))).byteLength > 0);
     });
   });
 }
