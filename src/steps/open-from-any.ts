@@ -6,6 +6,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
 import { openNode } from '../vault/unseal.ts';
+import { joinAgain } from './unseal-vault.ts';
 
 /** `leftover`: checkpoints that some later run must finish: they make the exit code 4. */
 export interface Opened { readonly opened: readonly string[]; readonly leftover: readonly Place[] }
@@ -35,7 +36,7 @@ export const openFromAny: Step<undefined, Opened> = {
       for (const [name, address] of sealed) {
         for (const candidate of candidatesOf(survey)) {
           const { set } = candidate;
-          const result = await openNode(hands.vault, hands.clock, address, set).catch((error: unknown) => ({ is: 'cannot-tell' as const, why: messageOf(error) }));
+          const result = await openNode(hands.vault, hands.clock, address, set, () => joinAgain(hands, { name, address })).catch((error: unknown) => ({ is: 'cannot-tell' as const, why: messageOf(error) }));
           if (result.is === 'open') { opened.push(name); sealed.delete(name); warnWhereOld(hands, name, candidate); break; }
           problems.set(name, result.is === 'rejected' ? 'it rejects every set of keys that was found' : result.why);
         }

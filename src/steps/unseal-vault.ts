@@ -41,6 +41,12 @@ const REJECTS = 'it rejects the keys';
 const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
 const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
 
+/** A follower whose leader restarted before its challenge was answered waits for ever, unless it joins once more. */
+export async function joinAgain(hands: Hands, node: ClusterNode): Promise<void> {
+  const leader = activeOf(await sightsOf(hands));
+  if (leader !== undefined && leader.node.address !== node.address) await hands.vault.raftJoin(node.address, leader.node.address, hands.settings.vault.ca);
+}
+
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */
 async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string; rejected: boolean }[]> {
   const failed = new Map<string, string>();
@@ -48,7 +54,7 @@ async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host:
     const tried = [set, ...others.map((other) => other.set)];
     let why = REJECTS;
     for (const candidate of tried) {
-      const result = await openNode(hands.vault, hands.clock, node.address, candidate);
+      const result = await openNode(hands.vault, hands.clock, node.address, candidate, () => joinAgain(hands, node));
       if (result.is === 'open') return;
       if (result.is === 'cannot-tell') why = result.why;
     }
