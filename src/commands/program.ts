@@ -52,7 +52,8 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .option('--accept-restored', 'Vault was restored from before a rotation: make the previous keys the main ones')
     .action((flags: FlowFlags) => flow(flags, 'install'));
   shareFlags(flowFlags(verb('rotate', 'replace the unseal keys, reversibly until every manager holds the new ones; resumes')))
-    .option('--root-token', 'also replace the root token').option('--revoke-root', 'leave no root token (says what that costs)')
+    .option('--root-token', 'also replace the root token')
+    .addOption(new Option('--revoke-root', 'leave no root token (says what that costs)').conflicts('rootToken'))
     .option('--no-snapshot', 'rotate without the snapshot that cures a commit cut short')
     .action((flags: FlowFlags) => flow(flags, 'rotate'));
   flowFlags(verb('unseal', 'unseal every node from any one source of keys')).action(async (flags: FlowFlags) => { code = await (await import('./flow-verbs.ts')).unsealNodes(machine, flags); });

@@ -42,7 +42,7 @@ export async function recover(machine: Machine, flags: RecoverFlags): Promise<nu
     return 0;
   }
   if (flags.restoreSnapshot === true) { await runFlow(machine, flags, recoverSnapshot); return 0; }
-  const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: flags.confirm, quiet: false });
+  const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: flags.confirm, quiet: verbs.length === 0 });
   let world: World | undefined;
   try {
     const settings = await readSettings(machine, flags, operator);

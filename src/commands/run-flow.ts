@@ -17,7 +17,7 @@ export interface FlowOptions { readonly lock: boolean }
 export async function runFlow<S, K extends keyof S>(
   machine: Machine, flags: CommonFlags & { rootToken?: boolean; revokeRoot?: boolean }, flow: Flow<S> & { end: K }, options: FlowOptions = { lock: true },
 ): Promise<S[K] | undefined> {
-  const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: flags.confirm, quiet: false });
+  const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: flags.confirm, quiet: flags.dryRun === true });
   let world: World | undefined;
   let lock: ClusterLock | undefined;
   try {
