@@ -11,10 +11,19 @@ export function journalTo(path: string, words: { operation?: string; host: strin
     if (event.is === 'flow') operation = event.operation;
     if (dead || (event.is === 'step' && event.mark === 'start')) return;
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(path));
       appendFileSync(path, `${redactedJson({ at: new Date().toISOString(), host: words.host, operation, ...event })}\n`, { mode: 0o600 });
     } catch {
       dead = true;
     }
   };
+}
+
+/** One level: where its parent is missing too there is no journal. Node's own `recursive` never returns where the kernel answers ENOENT to every mkdir, as below /proc. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
