@@ -21,6 +21,10 @@ const keysOn = (survey: Survey) => candidatesOf(survey).length > 0;
 /** From the worst to the mildest: the first rule that applies is the verdict, and its command the next one. */
 const rules: readonly Rule[] = [
   (survey) => (survey.nodes.every((sight) => !sight.reached) ? { exit: 'unreachable', verdict: 'Vault cannot be reached', problems: survey.nodes.map((sight) => `${sight.node.name}: ${sight.reached ? '' : sight.error.message}`), run: [] } : undefined),
+  (survey) => {
+    const other = survey.nodes.find((sight) => sight.reached && sight.status.type !== 'shamir');
+    return other?.reached === true ? { exit: 'refused', verdict: `this Vault has a "${other.status.type}" seal: it unseals itself, and vaultctl keeps Shamir unseal keys`, run: [] } : undefined;
+  },
   (survey) => (!standing(survey) && survey.nodes.some((sight) => !sight.reached) ? { exit: 'unreachable', verdict: 'whether Vault is initialised cannot be told: a node does not answer', run: [] } : undefined),
   (survey) => (!standing(survey) && keysOn(survey) ? { exit: 'refused', verdict: 'Vault is not initialised, and keys are on the managers: of another cluster, or of one that lost its data', run: ['recover'] } : undefined),
   (survey) => (!standing(survey) && unreachable(survey).length > 0 ? { exit: 'undelivered', verdict: 'Vault is not initialised, and not every manager can be reached', run: ['install'] } : undefined),

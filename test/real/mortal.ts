@@ -2,7 +2,7 @@ import type { Disk, FlockedFile, OpenFile } from '../../src/ports/disk.ts';
 import type { VaultWire, WireAnswer, WireRequest } from '../../src/ports/vault.ts';
 
 /** One call of a run to a disk or to Vault: `{ on: 'm1', do: 'rename', path: '/…/vault-unseal.json' }`, `{ on: 'vault', do: 'PUT', path: 'sys/init' }`. */
-export interface Call { readonly on: string; readonly do: string; readonly path: string; readonly body?: Readonly<Record<string, unknown>> }
+export interface Call { readonly on: string; readonly do: string; readonly path: string; readonly address?: string; readonly body?: Readonly<Record<string, unknown>> }
 
 /** Asked before and after each call: `die` ends the process there, a promise holds it, a throw is the call's failure. */
 export type Hook = (call: Call, when: 'before' | 'after') => 'die' | Promise<unknown> | undefined;
@@ -122,7 +122,7 @@ export class MortalWire implements VaultWire {
 
   request(address: string, request: WireRequest): Promise<WireAnswer> {
     const { method, path, body } = request;
-    return this.#life.call({ on: 'vault', do: method, path, ...(body === undefined ? {} : { body }) }, () => this.#wire.request(address, request));
+    return this.#life.call({ on: 'vault', do: method, path, address, ...(body === undefined ? {} : { body }) }, () => this.#wire.request(address, request));
   }
   download(address: string, request: WireRequest) { return this.#wire.download(address, request); }
   upload(address: string, request: WireRequest, body: AsyncIterable<Uint8Array>) { return this.#wire.upload(address, request, body); }

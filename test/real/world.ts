@@ -22,7 +22,7 @@ import { VaultEyes } from '../../src/vault/eyes.ts';
 import { VaultHands } from '../../src/vault/hands.ts';
 import { openNode } from '../../src/vault/unseal.ts';
 import { type Hook, Life, MortalDisk, MortalWire } from './mortal.ts';
-import { handsOn, plainWire, unseal, untilActive } from './opened-vault.ts';
+import { handsOn, plainWire, unseal, until, untilActive } from './opened-vault.ts';
 import { type RealNode, type RealServers, startServers } from './vault.ts';
 
 export type Role = 'main' | 'install' | 'rotate' | 'previous' | 'about' | 'lock';
@@ -192,7 +192,22 @@ export class World {
 
   async unsealAll(set: KeySet): Promise<void> {
     for (const node of this.servers.nodes) await unseal(this.vault, node.address, set);
-    if (this.servers.nodes.length === 1) await untilActive(this.vault, this.address);
+    await this.untilLed();
+  }
+
+  /** Every running node open, and one of them active. */
+  async untilLed(): Promise<void> {
+    const running = this.servers.nodes.filter((node) => node.running);
+    await until('the cluster has a leader', async () => {
+      const healths = await Promise.all(running.map(({ address }) => this.vault.health(address)));
+      return healths.filter((health) => health === 'active').length === 1 && healths.every((health) => health === 'active' || health === 'standby');
+    });
+  }
+
+  /** The node that leads. */
+  async leader(): Promise<RealNode> {
+    for (const node of this.servers.nodes) if (node.running && await this.vault.health(node.address) === 'active') return node;
+    throw new Error('no node leads');
   }
 
   /** kill -9: what the server held in memory only is gone. */
@@ -301,8 +316,7 @@ export class World {
     }
     assert.equal(archived, options.archived ?? 0, `files set aside:\n${this.tree()}`);
     await this.restart();
-    await unseal(this.vault, this.address, set);
-    await untilActive(this.vault, this.address);
+    await this.unsealAll(set);
     return set;
   }
 }
