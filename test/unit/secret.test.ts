@@ -18,7 +18,7 @@ function printed(print: (console: Console) => void): string {
 }
 
 const ways: Record<string, () => string> = {
-  'a template string': () => `${secret}`,
+  'a template string': () => `${secret as unknown as string}`,
   'a sum of strings': () => 'token: ' + String(secret),
   'a list that is joined': () => [secret, secret].join(),
   JSON: () => JSON.stringify({ deep: [{ token: secret }] }),
@@ -29,7 +29,7 @@ const ways: Record<string, () => string> = {
   'console.log': () => printed((console) => { console.log(secret, { secret }, [secret]); }),
   'console.dir': () => printed((console) => { console.dir({ secret }, { showHidden: true, depth: 5 }); }),
   'console.table': () => printed((console) => { console.table([{ secret }]); }),
-  'an error that carries it': () => inspect(Object.assign(new Error(`refused ${secret}`, { cause: secret }), { secret })),
+  'an error that carries it': () => inspect(Object.assign(new Error(`refused ${secret as unknown as string}`, { cause: secret }), { secret })),
   'an assertion that compares it': () => { try { assert.deepEqual({ secret }, { secret: 1 }); return ''; } catch (error) { return `${(error as Error).message}${inspect(error)}`; } },
   'a copy of its fields': () => inspect({ ...secret }) + JSON.stringify(Object.assign({}, secret)),
   'its keys': () => Reflect.ownKeys(secret).map(String).join(),
