@@ -4,7 +4,7 @@ import { type Become, starterCommand, workerCommand } from './become.ts';
 import { type RawChannel, startScript } from './script-channel.ts';
 import { ScriptWorker } from './script-worker.ts';
 
-const UNREAD_MS = 1000;
+const UNREAD_MS = 250;
 
 export interface LocalShellParts {
   readonly name: string;
@@ -48,12 +48,21 @@ export class LocalShell implements Shell {
         child.once('exit', (code) => { setTimeout(() => resolve(code ?? -1), UNREAD_MS).unref(); });
         child.once('close', (code) => { this.#children.delete(child); resolve(code ?? -1); });
       }),
-      kill: () => { child.kill('SIGKILL'); child.stdout.destroy(); },
+      kill: () => {
+        // The whole group: a tool that hangs would keep our pipes, and us, for as long as it does.
+        try { process.kill(-child.pid!, 'SIGKILL'); } catch { child.kill('SIGKILL'); }
+        for (const stream of child.stdio) stream?.destroy();
+      },
     };
   }
 
   async close(): Promise<void> {
     await this.#worker.close();
-    for (const child of this.#children) child.stdin?.end();
+    await Promise.all([...this.#children].map((child) => new Promise<void>((resolve) => {
+      child.once('close', () => resolve());
+      setTimeout(resolve, UNREAD_MS).unref();
+      child.stdin?.end();
+      child.stdout?.resume();
+    })));
   }
 }

@@ -11,7 +11,7 @@ import type { SshTarget } from './ssh-settings.ts';
 
 /** sshd's MaxSessions may be as low as 1: what finds no room on one connection gets another. */
 const CONNECTIONS_AT_MOST = 4;
-const UNREAD_MS = 1000;
+const UNREAD_MS = 250;
 
 export interface SshShellParts {
   readonly name: string;

@@ -4,7 +4,7 @@ import { type ApplyAnswer, type Fence, type FileOperation, type HeldLock, HostEr
 import { createSibling, dropUnsynced, type Ground, putIntoPlace, refuseUnsafe, writeAll, writeDurably } from './durable-write.ts';
 import { GuardKeeper } from './guard-keeper.ts';
 import { asHostError } from './host-error.ts';
-import { formatWords, parseWords } from './lock-words.ts';
+import { formatWords, parseWords, WORDS_END } from './lock-words.ts';
 import { lookAtDisk } from './look-disk.ts';
 import { folderOf } from './sibling.ts';
 
@@ -215,7 +215,8 @@ export class DiskHost implements HostHands {
         if (flocked === undefined) return { is: 'taken', by: await this.#words(path) };
         try {
           const before = await this.#words(path);
-          await this.#writeWords(flocked, path, words);
+          // A proof that a dead holder left open is not forgotten before it is cancelled.
+          await this.#writeWords(flocked, path, before?.proof === undefined ? words : { proof: before.proof, ...words });
           return { is: 'held', lock: this.#heldLock(flocked, path, words.operation), before };
         } catch (error) {
           await flocked.release();
@@ -257,10 +258,9 @@ export class DiskHost implements HostHands {
 
   close(): Promise<void> { return Promise.resolve(); }
 
-  /** In place, because the flock is on the inode: torn words are no words, and harmless. */
+  /** In place, because the flock is on the inode; over the old words in one write, never cutting them off first. */
   async #writeWords({ file }: FlockedFile, path: string, words: LockWords | undefined): Promise<void> {
-    const bytes = new TextEncoder().encode(words === undefined ? '' : formatWords(words));
-    await file.truncate(0);
+    const bytes = new TextEncoder().encode((words === undefined ? '' : formatWords(words)) + WORDS_END);
     await writeAll(this.#ground, file, bytes);
     await file.sync();
     await this.#disk.syncFolder(folderOf(path));

@@ -2,7 +2,9 @@ import type { LockWords } from '../ports/hosts.ts';
 
 /**
  * What a lock file holds: one line of JSON that begins with the operation, so that a POSIX shell can compare the fence
- * without a JSON reader. Torn or empty text is no words at all.
+ * without a JSON reader; then, where a holder before us left a proof open, its line; then an empty one. Whatever stands
+ * behind that is older and means nothing: new words are written over old ones in one write and nothing is ever cut off,
+ * so that who dies in the middle leaves one or the other. Torn or empty text is no words at all.
  */
 export function formatWords(words: LockWords): string {
   if (!/^[\w.-]{1,100}$/.test(words.operation)) throw new Error(`operation id ${JSON.stringify(words.operation)}: only letters, digits, _ . - are allowed`);
@@ -17,9 +19,19 @@ export function fenceText(operation: string): string {
 }
 
 export function parseWords(bytes: Uint8Array): LockWords | undefined {
+  const [first = '', second = ''] = (new TextDecoder().decode(bytes).split('\n\n')[0] ?? '').split('\n');
+  const words = parseLine(first);
+  const proof = words?.proof ?? parseLine(second)?.proof;
+  return words === undefined || proof === undefined ? words : { ...words, proof };
+}
+
+/** Ends a lock file's words; alone, there are none. */
+export const WORDS_END = '\n';
+
+function parseLine(line: string): LockWords | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    value = JSON.parse(line);
   } catch {
     return undefined;
   }

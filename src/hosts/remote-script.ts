@@ -201,7 +201,7 @@ export function lockScript(path: string, words: LockWords, ids: { mark: string; 
   const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
   return `held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
 ours() { o=; IFS= read -r o <${lock}; case $o in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
-words() { printf "$1" | dd of=${lock} bs=65536 conv=fsync; }
+words() { { printf "$1"; [ -z "$2" ] || printf '%s\\n' "$2"; printf '\\n'; } | dd of=${lock} bs=65536 conv=notrunc,fsync; }
 hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
 command -v flock >/dev/null || fail tool "flock is missing"
 command -v timeout >/dev/null || fail tool "timeout is missing"
@@ -213,14 +213,16 @@ guard ${folder}
 exec 9<>${lock}
 flock -n 9 || held
 printf 'held\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'
-words ${text} && sync ${folder} || exit ${FAILED}
+p=; IFS= read -r p <${lock}
+case $p in *'"proof":'*) ;; *) p=;; esac
+words ${text} "$p" && sync ${folder} || exit ${FAILED}
 exec 8<&-
 printf 'ok\\n'
 while l=$(hear); do
   case $l in
     .) printf 'ok\\n';;
-    w*) guard ${folder}; if ours; then words "\${l#w }" && printf 'ok\\n' || exit ${FAILED}; else printf 'fenced\\n'; fi; exec 8<&-;;
-    q) guard ${folder}; if ours; then words '' || exit ${FAILED}; fi; printf 'ok\\n'; exit 0;;
+    w*) guard ${folder}; if ours; then words "\${l#w }" '' && printf 'ok\\n' || exit ${FAILED}; else printf 'fenced\\n'; fi; exec 8<&-;;
+    q) guard ${folder}; if ours; then words '' '' || exit ${FAILED}; fi; printf 'ok\\n'; exit 0;;
   esac
 done
 exit 74

@@ -16,6 +16,8 @@ export interface ShellTimes {
   readonly beatMs: number;
 }
 
+const LAST_WORDS_MS = 300;
+
 export const shellTimes: ShellTimes = { lookMs: 30_000, applyMs: 60_000, guardWaitS: 20, silenceS: 30, beatMs: 8000 };
 
 export interface ShellHostParts {
@@ -107,14 +109,17 @@ export class ShellHost implements HostHands {
         bytes += chunk.length;
       }
     } catch (error) {
-      channel.kill();
       // A channel that closed under our hands says best itself why.
-      const ended = await Promise.race([channel.exit, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), 1000); })]);
+      const ended = await Promise.race([channel.exit, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), LAST_WORDS_MS); })]);
+      channel.kill();
       await this.#run(dropScript(path, ids.hex, 'plain')).catch(() => undefined);
       throw ended !== undefined && ended.code > 0 ? errorOf(this.name, ended) : error;
     }
     channel.end();
-    const size = await this.#within(channel, new ChannelReader(channel.stdout).line());
+    const reader = new ChannelReader(channel.stdout);
+    const size = await this.#within(channel, reader.line());
+    // To the end of the output: a channel closes only when everything was read.
+    if (size !== undefined) await this.#within(channel, reader.line());
     const { code, stderr } = await channel.exit;
     if (code !== 0) throw errorOf(this.name, { code, stderr });
     if (Number(size) !== bytes) {

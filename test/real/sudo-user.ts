@@ -20,7 +20,7 @@ export function makeSudoUser(how: 'password' | 'nopasswd' | 'none'): SudoUser {
     name, password,
     remove: () => {
       rmSync(sudoers, { force: true });
-      execFileSync('userdel', [name], { stdio: 'ignore' });
+      execFileSync('userdel', ['--force', name], { stdio: 'ignore' });
     },
   };
 }
