@@ -70,6 +70,26 @@ describe('what is written by a shell', () => {
     await hands.close();
   });
 
+  it('is synced before it takes the name, and its folder before it is read back', async () => {
+    const log = join(base, 'calls');
+    const noted = (name: string) => `printf '%s\\n' "${name} $*" >> ${log}; exec /usr/bin/${name} "$@"`;
+    const { hands, folder, fence } = host(Object.fromEntries(['flock', 'dd', 'mv', 'sync', 'cat', 'truncate', 'rm'].map((name) => [name, noted(name)])));
+    const calls = async (work: () => Promise<unknown>) => {
+      writeFileSync(log, '');
+      await work();
+      return readFileSync(log, 'utf8').trim().split('\n').map((line) => line.replaceAll(`${folder}/`, '').replace(/\.main\.[0-9a-f]+\./, 'SIBLING.').replace(folder, 'FOLDER'));
+    };
+    const path = join(folder, 'main');
+    assert.deepEqual(await calls(() => hands.apply([{ do: 'write', path, bytes: content, purpose: 'keys' }], fence)),
+      ['flock -n 8', 'dd bs=65536 conv=fsync', 'mv -f -- SIBLING.keys main', 'sync FOLDER', 'cat -- main']);
+    const prepared = await hands.prepare(path, 1000, fence);
+    assert.deepEqual(await calls(() => prepared.commit(content)),
+      [`truncate -s ${content.length} -- SIBLING.keys`, 'dd of=SIBLING.keys bs=65536 conv=notrunc,fsync', 'flock -n 8', 'mv -f -- SIBLING.keys main', 'sync FOLDER', 'cat -- main']);
+    assert.deepEqual(await calls(() => hands.apply([{ do: 'move', path, to: join(folder, 'b') }, { do: 'remove', path: join(folder, 'b') }], fence)),
+      ['flock -n 8', 'mv -f -- main b', 'sync FOLDER', 'rm -f -- b', 'sync FOLDER']);
+    await hands.close();
+  });
+
   it('is written by no shell whose printf is a program', async () => {
     const { hands, folder, fence } = host({ mksh: 'exec /bin/sh -c \'command() { case "$*" in "-v printf") echo /usr/bin/printf;; *) unset -f command; command "$@";; esac; }; eval "$2"\' sh "$@"' }, ['mksh']);
     await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), (error) => error instanceof HostError && error.kind === 'tool' && /printf/.test(error.message));
