@@ -42,6 +42,10 @@ describe('a Secret', () => {
     it(`is not seen through ${way}`, () => { assert.doesNotMatch(show(), /hvs\.|must-never/); });
   }
 
+  it('is shown as [redacted], so that a reader sees that something stood there', () => {
+    for (const way of ['a template string', 'JSON', 'inspect', 'util.format %s', 'util.format %j', 'console.log', 'a Map key']) assert.match(ways[way]!(), /\[redacted\]/, way);
+  });
+
   it('gives its value to reveal() alone', () => {
     assert.equal(secret.reveal(), VALUE);
     assert.equal(secret.equals(new Secret(VALUE)), true);
