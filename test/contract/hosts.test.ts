@@ -31,5 +31,14 @@ else {
   });
 }
 
+if (!existsSync('/bin/bash')) notRun('the hosts contract on bash as sh', 'there is no /bin/bash');
+else {
+  hostsContract('bash under the name of sh', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'vaultctl-bash-'));
+    symlinkSync('/bin/bash', join(base, 'sh'));
+    return realBench(shellHost({ shell: [join(base, 'sh')] }), base);
+  });
+}
+
 hostsContract('a real sshd', () => sshBench({ net: 71 }));
 hostsContract('a real sshd without sftp and with one session a connection', () => sshBench({ net: 72, sftp: false, config: ['MaxSessions 1'] }));
