@@ -60,20 +60,22 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
 }
 
 class Majority implements ClusterLock {
-  readonly orphan: LockWords['proof'] | undefined;
   readonly #held: readonly { lock: HeldLock; host: string }[];
   readonly #words: LockWords;
   readonly #gone = new Map<string, string>();
   readonly #needed: number;
-  #proving = false;
+  /** The rekey that the words name: an earlier holder's, or our own while its end is not known. */
+  #proof: LockWords['proof'] | undefined;
 
   constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined) {
     this.#held = held;
     this.#needed = needed;
     this.#words = words;
-    this.orphan = orphan;
+    this.#proof = orphan;
     for (const { lock, host } of held) void lock.lost.then((why) => this.#gone.set(host, why));
   }
+
+  get orphan(): LockWords['proof'] | undefined { return this.#proof; }
 
   fence(lockPath: string): Fence { return { lockPath, operation: this.#words.operation }; }
 
@@ -83,14 +85,14 @@ class Majority implements ClusterLock {
   }
 
   async proof(proof: LockWords['proof'] | undefined): Promise<void> {
-    if (proof !== undefined) this.#proving = true;
+    if (proof !== undefined) this.#proof = proof;
     const words: LockWords = { ...this.#words, ...(proof === undefined ? {} : { proof }) };
     const outcomes = await each(this.#held.filter(({ host }) => !this.#gone.has(host)), ({ lock }) => lock.rewrite(words));
     const kept = outcomes.filter(({ is }) => is === 'ok').length;
-    if (proof === undefined) this.#proving = false;
+    if (proof === undefined) this.#proof = undefined;
     else if (kept === 0) throw new Error('no manager would record that a proof begins');
   }
 
   /** Where a proof was begun and its end is not known, the words stay: the next holder cancels what they name. */
-  async release(): Promise<void> { await each(this.#held, ({ lock }) => lock.release({ keepWords: this.#proving })); }
+  async release(): Promise<void> { await each(this.#held, ({ lock }) => lock.release({ keepWords: this.#proof !== undefined })); }
 }

@@ -7,7 +7,7 @@ import { collectNewShares } from '../steps/collect-new-shares.ts';
 import { confirmEnd } from '../steps/confirm-end.ts';
 import { deliverKeys } from '../steps/deliver-keys.ts';
 import { findRotation } from '../steps/find-rotation.ts';
-import type { Held, NewHeld, Rotating, Scene, Staged } from '../steps/records.ts';
+import type { CalledOff, Held, NewHeld, Rotating, Scene, Staged } from '../steps/records.ts';
 import { stageKeys } from '../steps/stage-keys.ts';
 import { startRekey } from '../steps/start-rekey.ts';
 import { takeSnapshot } from '../steps/take-snapshot.ts';
@@ -22,7 +22,7 @@ export interface RotateStates {
   calm: Scene;
   interrupted: Scene;
   /** The interrupted rotation never took effect. */
-  calledOff: Scene;
+  calledOff: CalledOff;
   current: Held;
   open: Held;
   /** A snapshot from before this rotation is on two managers. */

@@ -199,9 +199,11 @@ export function lockScript(path: string, words: LockWords, ids: { mark: string; 
   const lock = quoted(path);
   const folder = quoted(folderOf(path));
   const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
-  return `held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
+  return `NL='
+'
+held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
 ours() { o=; IFS= read -r o <${lock}; case $o in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
-words() { { printf "$1"; [ -z "$2" ] || printf '%s\\n' "$2"; printf '\\n'; } | dd of=${lock} bs=65536 conv=notrunc,fsync; }
+words() { printf "$1%s\\n" "\${2:+$2$NL}" | dd of=${lock} bs=65536 conv=notrunc,fsync; }
 hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
 command -v flock >/dev/null || fail tool "flock is missing"
 command -v timeout >/dev/null || fail tool "timeout is missing"

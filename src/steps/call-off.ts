@@ -1,26 +1,37 @@
 import type { Step } from '../engine/flow.ts';
-import { reached, type ReachedManager, survey } from '../engine/survey.ts';
+import { paperOf, papersOf, reached, type ReachedManager, type Survey, survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
+import { type KeySet, sameShares } from '../model/keys.ts';
 import { setsIn } from '../engine/candidates.ts';
 import type { FileOperation } from '../ports/hosts.ts';
 import { applyOnAll, missingOf, setAside } from './places.ts';
-import type { Scene } from './records.ts';
+import type { CalledOff, Scene } from './records.ts';
 
 /** The rotation never committed: its checkpoint and staged copies are set aside by name, and a fresh one may begin. */
-export const callOff: Step<Scene, Scene> = {
+export const callOff: Step<CalledOff, Scene> = {
   name: 'call-off', title: 'set the checkpoint of the rotation that never committed aside', kind: 'repeat',
   look: async () => ({ is: 'pending' }),
-  act: async (hands, { survey: seen }) => {
+  act: async (hands, { survey: seen, live }) => {
     const missing = missingOf(hands, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
-    const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: setRotationAside(hands, sight) })));
+    const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: [...mainAgain(seen, sight, live), ...setRotationAside(hands, sight)] })));
     if (failed.length > 0) throw new Halt(haltTexts.notSetAside(failed, 'rotate', hands.settings.inventory));
     hands.tell({ is: 'note', text: 'the interrupted rotation never took effect: the old keys are live, its checkpoint was set aside; starting afresh' });
     return { survey: await survey(hands) };
   },
 };
+
+/**
+ * A checkpoint that cannot be read may hold the live set too, and the main that was read may be in a cache only: main is
+ * made durable before the other is moved.
+ */
+function mainAgain(seen: Survey, sight: ReachedManager, live: KeySet | undefined): FileOperation[] {
+  const main = paperOf(sight, 'main');
+  if (live === undefined || main?.is !== 'set' || !sameShares(main.set, live)) return [];
+  return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ do: 'write', path: main.path, bytes: main.bytes, purpose: 'keys' }] : [];
+}
 
 export function setRotationAside(hands: Hands, sight: ReachedManager): FileOperation[] {
   return sight.papers.filter(({ role }) => role === 'rotate').flatMap((paper): FileOperation[] => (

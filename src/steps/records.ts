@@ -6,6 +6,9 @@ import type { Place } from '../model/halts.ts';
 /** What a flow knows before it acts: one look at the world. */
 export interface Scene { readonly survey: Survey }
 
+/** A rotation that never took effect, and the set that is live instead. */
+export interface CalledOff extends Scene { readonly live: KeySet | undefined }
+
 /** A set of keys that is live, and where it stands durably. */
 export interface Held extends Scene {
   readonly set: KeySet;

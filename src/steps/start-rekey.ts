@@ -59,8 +59,11 @@ async function wantedShares(hands: Hands, address: string, set: KeySet): Promise
 /** @throws Halt `foreign-rekey` where the one rekey slot is somebody else's; what a proof of ours left in it is cancelled. */
 export async function leaveNoForeign(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<void> {
   const status = await statusOf(hands, address, token);
-  if (!status.started) return;
   const { orphan } = hands.lock;
+  if (!status.started) {
+    if (orphan !== undefined) await hands.lock.proof(undefined);
+    return;
+  }
   const ours = orphan !== undefined && (orphan.nonce === undefined ? isUntouched(status, orphan) : orphan.nonce === status.nonce);
   if (!ours) throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
   await hands.vault.rekeyCancel(address, status.nonce, token);

@@ -9,10 +9,10 @@ import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
 import { missingOf } from './places.ts';
 import { activeOf, isUntouched, proveLive, tokenFor } from './prove-live.ts';
-import type { Held, NewHeld, Scene } from './records.ts';
+import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
 import { heldFrom } from './which-keys-live.ts';
 
-interface Outs { newHeld: NewHeld; committed: Held; calledOff: Scene }
+interface Outs { newHeld: NewHeld; committed: Held; calledOff: CalledOff }
 type Rotation = Paper & { is: 'checkpoint' };
 
 /** A rotation was cut off somewhere: is NEW live, is its verification still pending, or did it never commit? */
@@ -34,9 +34,11 @@ export const whichSetLives: Fork<Scene, Outs> = {
     const verdict = await proveLive(hands, candidates);
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
     if (verdict.is === 'none') throw neither(hands, survey, candidates);
-    return isNew(survey, verdict.candidate)
-      ? { to: 'committed', record: committedFrom(hands, survey, verdict.candidate, candidates) }
-      : { to: 'calledOff', record: { survey } };
+    // Live, and in no main: the checkpoint that cannot be read may be where it belongs, so every main is written before that is moved.
+    const { candidate } = verdict;
+    return isNew(survey, candidate) || !cameFrom(candidate, 'main')
+      ? { to: 'committed', record: committedFrom(hands, survey, candidate, candidates) }
+      : { to: 'calledOff', record: { survey, live: candidate.set } };
   },
 };
 
@@ -115,7 +117,7 @@ function distinct(places: readonly Place[]): Place[] {
 function likely(eyes: Eyes, survey: Survey): Arrival<Outs> {
   const candidates = byAge(survey);
   const fresh = candidates.find((candidate) => isNew(survey, candidate));
-  if (fresh === undefined || rotations(survey).every(isIntent)) return { to: 'calledOff', record: { survey } };
+  if (fresh === undefined || rotations(survey).every(isIntent)) return { to: 'calledOff', record: { survey, live: candidates[0]?.set } };
   return { to: 'committed', record: committedFrom(eyes, survey, fresh, candidates) };
 }
 

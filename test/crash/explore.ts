@@ -1,7 +1,8 @@
+import { Dice } from '../sim/dice.ts';
 import { mayDeny } from '../sim/host.ts';
 import type { FaultKind, PortCall } from '../sim/process.ts';
 import { type WorldShape, World } from '../sim/world.ts';
-import { check, checkDone, digest, nothingSeen, type Seen } from './invariant.ts';
+import { check, checkDone, checkOpened, digest, nothingSeen, type Seen } from './invariant.ts';
 import { everyReboot, powerCut, reboot } from './reboots.ts';
 import { describe, flowOf, nextAfter, type Outcome, resume, type Verb, watched } from './resume.ts';
 
@@ -29,15 +30,21 @@ export interface Tally {
 /** `install-1x1/fails@12`, `rotate-2x1/reboot:m1:kl@57a`, `rotate-1x1/commit:2@0`. */
 export interface Schedule { readonly kind: string; readonly at: number; readonly when: 'a' | 'b' | ''; readonly detail: readonly string[] }
 
-export function formatSchedule(setting: Setting, { kind, at, when, detail }: Schedule): string {
-  return `${setting.name}/${[kind, ...detail].join(':')}@${at}${when}`;
+export function formatSchedules(setting: Setting, schedules: readonly Schedule[]): string {
+  return `${setting.name}/${schedules.map(({ kind, at, when, detail }) => `${[kind, ...detail].join(':')}@${at}${when}`).join('+')}`;
 }
 
-export function parseSchedule(text: string): { setting: string; schedule: Schedule } {
-  const found = /^([^/]+)\/([^@]+)@(\d+)([ab]?)$/.exec(text);
-  if (found === null) throw new Error(`"${text}" is not a schedule: SETTING/FAULT@CALL`);
-  const [kind = '', ...detail] = found[2]!.split(':');
-  return { setting: found[1]!, schedule: { kind, at: Number(found[3]), when: found[4] as 'a' | 'b' | '', detail } };
+export function parseSchedules(text: string): { setting: string; schedules: Schedule[] } {
+  const [setting = '', faults = ''] = text.split('/');
+  return {
+    setting,
+    schedules: faults.split('+').map((fault): Schedule => {
+      const found = /^([^@]+)@(\d+)([ab]?)$/.exec(fault);
+      if (found === null) throw new Error(`"${text}" is not a schedule: SETTING/FAULT@CALL+FAULT@CALL`);
+      const [kind = '', ...detail] = found[1]!.split(':');
+      return { kind, at: Number(found[2]), when: found[3] as 'a' | 'b' | '', detail };
+    }),
+  };
 }
 
 interface Start { readonly world: World; readonly seen: Seen }
@@ -63,7 +70,7 @@ async function trace(setting: Setting, start: Start): Promise<{ calls: readonly 
   let wrong: string | undefined;
   const { calls, ending } = await world.run(flowOf(setting.verb), {
     boundary: (call, when) => {
-      wrong ??= check(world, seen);
+      wrong ??= check(world, seen) ?? checkOpened(world, seen);
       const now = digest(world, seen);
       if (now === last) return;
       last = now;
@@ -104,6 +111,24 @@ function dies({ world }: Start, { kind, detail }: Schedule): void {
 }
 
 const KNOWN_COMMIT_WRITES = 5;
+const DEATHS = new Set(['die', 'reboot', 'power']);
+
+/** One watched run that a fault strikes: it goes on, or dies at that boundary and its machines with it. */
+async function struck(start: Start, verb: Verb, schedule: Schedule): Promise<Awaited<ReturnType<typeof watched>>> {
+  const { world, seen } = start;
+  const { kind, at, when, detail } = schedule;
+  if (!DEATHS.has(kind)) {
+    const commitDiesAt = kind === 'commit' ? at : detail[0] === undefined ? undefined : Number(detail[0]);
+    return watched(world, verb, seen, { commitDiesAt, fault: kind === 'commit' ? undefined : { at, kind: kind as FaultKind } });
+  }
+  let kill: () => void = () => undefined;
+  const finished = await watched(world, verb, seen, {
+    started: (die) => { kill = die; },
+    boundary: (call, side) => { if (call.index === at && side === (when === 'b' ? 'before' : 'after')) kill(); },
+  });
+  if (finished.ending.is === 'died' && finished.wrong === undefined) dies(start, schedule);
+  return finished;
+}
 
 /** One setting, explored: every schedule of one fault, each end state resumed once. */
 export class Exploration {
@@ -121,7 +146,7 @@ export class Exploration {
     const start = await prepare(this.setting);
     const { calls, instants, wrong } = await trace(this.setting, start);
     this.tally.calls = calls.length;
-    if (wrong !== undefined) this.#note({ kind: 'none', at: 0, when: '', detail: [] }, { wrong, runs: 0, story: [], said: [] });
+    if (wrong !== undefined) this.#note([{ kind: 'none', at: 0, when: '', detail: [] }], { wrong, runs: 0, story: [], said: [] });
     let count = 0;
     const mine = () => (count += 1) % every === offset % every;
     for (const instant of instants) for (const death of deathsAt(instant, this.tally)) if (mine()) await this.#die(copyOf(instant), death);
@@ -130,36 +155,71 @@ export class Exploration {
     return this.tally;
   }
 
-  /** One schedule by its id; with all that was said. */
-  async one(schedule: Schedule): Promise<Outcome> {
+  /** Pairs of faults, drawn with a seed: the second one strikes the run that was to mend the first. */
+  async pairs(count: number, seed: number): Promise<Tally> {
     const start = await prepare(this.setting);
-    if (schedule.when === '') return this.#goOn(start, schedule);
-    const { instants } = await trace(this.setting, start);
-    const instant = instants.find(({ at, when }) => at === schedule.at && when === schedule.when);
-    if (instant === undefined) throw new Error(`${this.setting.name} has no instant ${schedule.at}${schedule.when} at which the world changes`);
-    return this.#die(copyOf(instant), schedule);
+    const { calls, instants } = await trace(this.setting, start);
+    const dice = new Dice(seed);
+    const below = (limit: number) => ((dice.byte() << 16) | (dice.byte() << 8) | dice.byte()) % limit;
+    const drawn = (): Schedule => {
+      const call = calls[below(calls.length)]!;
+      const kinds = [...faultsOf(call, this.setting), 'die', 'die', 'reboot', 'power', ...(this.setting.verb === 'rotate' && below(4) === 0 ? ['commit'] : [])];
+      const kind = kinds[below(kinds.length)]!;
+      const letters = Array.from({ length: 8 }, () => 'klt'[below(3)]).join('');
+      const names = [...start.world.machines.keys()];
+      if (kind === 'commit') return { kind, at: below(KNOWN_COMMIT_WRITES), when: '', detail: [] };
+      if (kind === 'die' || kind === 'power' || kind === 'reboot') return { kind, at: call.index, when: 'ab'[below(2)] as 'a' | 'b', detail: kind === 'die' ? [] : kind === 'power' ? [letters] : [names[below(names.length)]!, letters] };
+      return { kind, at: call.index, when: '', detail: [] };
+    };
+    this.tally.calls = calls.length + instants.length;
+    for (let drawing = 0; drawing < count; drawing += 1) await this.#many(copyOf(start), [drawn(), drawn()]);
+    return this.tally;
+  }
+
+  /** While the server's commit is to be cut off, one more thing goes wrong in the same run. */
+  async besideCommit(write: number): Promise<Tally> {
+    const start = await prepare(this.setting);
+    const { calls } = await trace(this.setting, start);
+    for (const call of calls) for (const kind of faultsOf(call, this.setting)) if (kind === 'fails' || kind === 'reply-lost') await this.#many(copyOf(start), [{ kind, at: call.index, when: '', detail: [String(write)] }]);
+    return this.tally;
+  }
+
+  /** What an id names; with all that was said. */
+  async one(schedules: readonly Schedule[]): Promise<Outcome> {
+    return this.#many(await prepare(this.setting), schedules);
   }
 
   async #die(start: Start, schedule: Schedule): Promise<Outcome> {
     dies(start, schedule);
-    return this.#note(schedule, await this.#afterwards(start, this.setting.verb));
+    return this.#note([schedule], await this.#afterwards(start, this.setting.verb));
   }
 
-  async #goOn(start: Start, schedule: Schedule): Promise<Outcome> {
+  #goOn(start: Start, schedule: Schedule): Promise<Outcome> { return this.#many(start, [schedule]); }
+
+  /** One run for each fault, each with the command that the one before it left the operator with; then all goes well. */
+  async #many(start: Start, schedules: readonly Schedule[]): Promise<Outcome> {
     const { world, seen } = start;
-    const fault = schedule.kind === 'commit' ? { commitDiesAt: schedule.at } : { fault: { at: schedule.at, kind: schedule.kind as FaultKind } };
-    const finished = await watched(world, this.setting.verb, seen, fault);
-    const story = [`${this.setting.verb}: ${describe(finished.ending)}`];
-    const first = { runs: 1, story, said: finished.said.map((line) => `  ${line}`) };
-    if (finished.wrong !== undefined) return this.#note(schedule, { ...first, wrong: finished.wrong });
-    if (finished.ending.is === 'done') {
-      const wrong = await checkDone(world);
-      return this.#note(schedule, wrong === undefined ? first : { ...first, wrong });
+    let verb = this.setting.verb;
+    const story: string[] = [];
+    const said: string[] = [];
+    const wrongly = (wrong: string | undefined) => this.#note(schedules, { runs: story.length, story, said, ...(wrong === undefined ? {} : { wrong }) });
+    for (const schedule of schedules) {
+      const finished = await struck(start, verb, schedule);
+      story.push(`${verb}: ${describe(finished.ending)}`);
+      said.push(...finished.said.map((line) => `  ${line}`));
+      if (finished.wrong !== undefined) return wrongly(finished.wrong);
+      if (finished.ending.is === 'done') {
+        const wrong = await checkDone(world);
+        if (wrong !== undefined || verb === 'install') return wrongly(wrong);
+        continue;
+      }
+      const next = nextAfter(finished.ending, verb, world, seen, true);
+      if ('wrong' in next) return wrongly(next.wrong);
+      verb = next.verb;
     }
-    const next = nextAfter(finished.ending, this.setting.verb, world, seen, true);
-    if ('wrong' in next) return this.#note(schedule, { ...first, wrong: next.wrong });
-    const after = await this.#afterwards(start, next.verb);
-    return this.#note(schedule, { ...after, runs: after.runs + 1, story: [...story, ...after.story], said: [...first.said, ...after.said] });
+    if (story.at(-1)?.endsWith(': done') === true) return wrongly(undefined);
+    const after = await this.#afterwards(start, verb);
+    return this.#note(schedules, { ...after, runs: after.runs + story.length, story: [...story, ...after.story], said: [...said, ...after.said] });
   }
 
   /** Equal worlds have equal futures: each is resumed once. */
@@ -175,12 +235,12 @@ export class Exploration {
     return outcome;
   }
 
-  #note(schedule: Schedule, outcome: Outcome): Outcome {
+  #note(schedules: readonly Schedule[], outcome: Outcome): Outcome {
     const { tally } = this;
     tally.schedules += 1;
-    tally.kinds.set(schedule.kind, (tally.kinds.get(schedule.kind) ?? 0) + 1);
+    for (const { kind } of schedules) tally.kinds.set(kind, (tally.kinds.get(kind) ?? 0) + 1);
     tally.resumes.set(outcome.runs, (tally.resumes.get(outcome.runs) ?? 0) + 1);
-    if (outcome.wrong !== undefined) tally.failures.push({ schedule: formatSchedule(this.setting, schedule), wrong: outcome.wrong, story: outcome.story, said: outcome.said });
+    if (outcome.wrong !== undefined) tally.failures.push({ schedule: formatSchedules(this.setting, schedules), wrong: outcome.wrong, story: outcome.story, said: outcome.said });
     return outcome;
   }
 }

@@ -76,6 +76,12 @@ export function check(world: World, seen: Seen): string | undefined {
   return undefined;
 }
 
+/** Where nothing goes wrong, nobody can store a secret in a Vault whose keys one disk alone holds. */
+export function checkOpened(world: World, seen: Seen): string | undefined {
+  if (world.machines.size < 2 || seen.replicated || !world.vault.nodes.some(({ open }) => open)) return undefined;
+  return 'Vault was opened while one manager alone held its keys';
+}
+
 function checkHalf(world: World, seen: Seen, held: readonly KeySet[][]): string | undefined {
   const old = seen.lastLive;
   if (old === undefined) return 'half-committed, and no live set was ever seen';

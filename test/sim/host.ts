@@ -66,7 +66,8 @@ export class SimHost implements HostHands {
         this.#cut();
         await new Promise<never>(() => undefined);
       }
-      if (entered.fault === 'fails') throw Object.assign(new Error(`${ERRNO[op] ?? 'EIO'}: ${op} ${path}`), { code: ERRNO[op] ?? 'EIO' });
+      // Closing the descriptor frees a lock, whatever close(2) says.
+      if (entered.fault === 'fails' && op !== 'unlock') throw Object.assign(new Error(`${ERRNO[op] ?? 'EIO'}: ${op} ${path}`), { code: ERRNO[op] ?? 'EIO' });
       this.#pending.push(entered);
       return;
     }
@@ -130,7 +131,7 @@ export class SimHost implements HostHands {
     const held: HeldLock = {
       lost,
       rewrite: (next) => this.#call('rewrite lock', true, () => lock.rewrite(next), line),
-      release: () => this.#call('release lock', true, () => lock.release(), line),
+      release: (options) => this.#call('release lock', true, () => lock.release(options), line),
     };
     return { is: 'held', lock: held, before };
   }
