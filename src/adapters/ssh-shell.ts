@@ -68,7 +68,7 @@ export class SshShell implements Shell {
       throw new HostError(this.#parts.name, 'unreachable', redact((error as Error).message), undefined, { cause: error });
     });
     this.#connections[index] = made;
-    const forget = () => { if (this.#connections[index] === made) delete this.#connections[index]; };
+    const forget = () => { if (this.#connections[index] === made) this.#connections[index] = undefined; };
     made.then((client) => client.once('close', forget), forget);
     return made;
   }

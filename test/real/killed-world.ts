@@ -53,7 +53,7 @@ export class KilledWorld {
   /** An empty server and managers without keys. */
   async empty(): Promise<void> {
     await this.vault.node(0).kill('SIGKILL');
-    await this.vault.node(0).wipe();
+    this.vault.node(0).wipe();
     await this.vault.node(0).start();
     this.#freshManagers();
   }
