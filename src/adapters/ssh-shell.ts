@@ -25,7 +25,7 @@ export interface SshShellParts {
 /** A shell on another host: one ssh connection for the whole run, made at the first use. */
 export class SshShell implements Shell {
   readonly #parts: SshShellParts;
-  readonly #connections: Promise<Client>[] = [];
+  readonly #connections: (Promise<Client> | undefined)[] = [];
   readonly #worker: ScriptWorker;
   #closed = false;
 
