@@ -91,7 +91,7 @@ function wipe(world: World): void {
 function archive(world: World): void {
   for (const machine of world.machines.values()) {
     const folder = machine.find('/etc/kubernetes')!;
-    for (const [name, inode] of [...folder.names]) {
+    for (const [name, inode] of Array.from(folder.names)) {
       if (!/^(vault-|\.vault-).*\.(json|tmp|keys|intent)$/.test(name) || name.includes('.archived-')) continue;
       folder.names.delete(name);
       folder.names.set(`${name.replace(/^\./, '')}.archived-by-hand`, inode);
