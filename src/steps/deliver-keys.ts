@@ -1,8 +1,9 @@
 import { type About, aboutNames, describeSet, formatAbout } from '../credentials/about.ts';
+import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { formatKeyFile } from '../credentials/key-file.ts';
 import { type Step } from '../engine/flow.ts';
 import { type Paper, paperOf, papersOf, reached, type ReachedManager, type Survey } from '../engine/survey.ts';
-import { setsIn } from '../engine/candidates.ts';
+import { isIntent, setsIn } from '../engine/candidates.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
@@ -54,12 +55,18 @@ function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: A
   const main = paperOf(sight, 'main');
   const operations: FileOperation[] = [];
   if (held.committed !== undefined) operations.push({ do: 'write', path: paths.rotateCheckpoint, bytes: held.committed, purpose: 'keys' });
+  // A main that could not be read this once may be a live copy: another one stands here before it is moved.
+  const bridge = main !== undefined && main.is !== 'set' && held.committed === undefined && holdsNoSet(paperOf(sight, 'install'));
+  if (bridge) operations.push({ do: 'write', path: paths.installCheckpoint, bytes: held.checkpoint ?? formatCheckpoint({ top: held.set }), purpose: 'keys' });
   if (main !== undefined && !(main.is === 'set' && sameShares(main.set, held.set))) operations.push(...replaceMain(hands, held, sight, main));
   else if (held.replaces !== undefined && hands.settings.keepPrevious > 0 && !keepsAlready(sight, held.replaces)) operations.push(previous(paths.previous, held.replaces));
   if (held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true) operations.push({ do: 'write', path: paths.main, bytes, purpose: 'keys' });
+  if (bridge) operations.push({ do: 'remove', path: paths.installCheckpoint });
   operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
   return operations;
 }
+
+const holdsNoSet = (paper: Paper | undefined) => paper === undefined || isIntent(paper);
 
 function replaceMain(hands: Hands, held: Held, sight: ReachedManager, main: Paper): FileOperation[] {
   const { paths } = sight.manager;

@@ -1,4 +1,4 @@
-import { type Candidate } from '../engine/candidates.ts';
+import { cameFrom, type Candidate } from '../engine/candidates.ts';
 import { lookAtNode, type NodeSight } from '../engine/survey.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
@@ -36,7 +36,7 @@ export async function proveLive(hands: Hands & Prover, candidates: readonly Cand
     // A node that is open already may be in the middle of an election.
     if (opened.size === 0 && !sights.some((sight) => sight.reached && sight.status.initialized && !sight.status.sealed)) break;
     sights = await waitForActive(hands);
-    const only = hands.nodes.length === 1 ? [...opened.values()][0] : undefined;
+    const only = hands.nodes.length === 1 && !mayBeHalfCommitted(candidates) ? [...opened.values()][0] : undefined;
     if (only !== undefined && activeOf(sights) !== undefined) return { is: 'live', candidate: only, rejected: candidates.filter((candidate) => candidate !== only) };
     if (opened.size === 0 && activeOf(sights) === undefined) break;
     noteSealedAgain(sights, opened, refusals, tries);
@@ -44,6 +44,14 @@ export async function proveLive(hands: Hands & Prover, candidates: readonly Cand
   const everyNodeRefusesAll = hands.nodes.every(({ address }) => refusals.get(address)?.size === candidates.length);
   if (everyNodeRefusesAll) return { is: 'none', rejected: candidates };
   throw new Halt(haltTexts.noLeader(sights.map(describeNode), hands.settings.inventory));
+}
+
+/**
+ * A server killed within its commit can open with OLD by what its disk had applied, and then replays the rest of its
+ * raft log: from there on it rejects OLD, and sealed once more nothing opens it. Only the open server's word counts then.
+ */
+function mayBeHalfCommitted(candidates: readonly Candidate[]): boolean {
+  return candidates.some((candidate) => cameFrom(candidate, 'rotate'));
 }
 
 /** Cut off late in its commit, a node takes NEW, cannot read its keyring with what is within, and seals itself, every time. */
@@ -133,14 +141,19 @@ async function cancelOwnOrphan(hands: Hands, address: string, candidates: readon
   const token = candidates[0] === undefined ? hands.flags.token : tokenFor(hands, candidates[0].set);
   try {
     const status = await hands.vault.rekeyStatus(address, token);
-    const ours = orphan.nonce === undefined ? isUntouched(status, orphan) : status.nonce === orphan.nonce;
-    if (!status.started || !ours) return;
+    if (!isOrphan(status, orphan)) return;
     hands.tell({ is: 'note', text: `cancelling the proof that an earlier run of vaultctl left behind (nonce ${status.nonce})` });
     await hands.vault.rekeyCancel(address, status.nonce, token);
   } catch (error) {
     // Only tidying: a server that will not say is asked again by the proof itself.
     if (!(error instanceof VaultError)) throw error;
   }
+}
+
+/** What a proof of ours left in the one rekey slot; where it died before it could write the nonce down, only if nobody gave a share. */
+export function isOrphan(status: RekeyStatus, orphan: Hands['lock']['orphan']): boolean {
+  if (!status.started || orphan === undefined) return false;
+  return orphan.nonce === undefined ? isUntouched(status, orphan) : orphan.nonce === status.nonce;
 }
 
 /** No share was given yet, and it asks for what our own record says we were about to ask for. */

@@ -9,7 +9,7 @@ import { type RekeyStatus, VaultError } from '../vault/answers.ts';
 import { waitUntilCaughtUp } from './caught-up.ts';
 import { iso, preflight } from './declare-intent.ts';
 import { failureOf, handsOn, masterOf } from './places.ts';
-import { activeOf, isUntouched, reachedNodes, tokenFor } from './prove-live.ts';
+import { activeOf, isOrphan, isUntouched, reachedNodes, tokenFor } from './prove-live.ts';
 import type { Held, Rotating } from './records.ts';
 import { reached } from '../engine/survey.ts';
 
@@ -64,8 +64,7 @@ export async function leaveNoForeign(hands: Hands, address: string, token: Retur
     if (orphan !== undefined) await hands.lock.proof(undefined);
     return;
   }
-  const ours = orphan !== undefined && (orphan.nonce === undefined ? isUntouched(status, orphan) : orphan.nonce === status.nonce);
-  if (!ours) throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
+  if (!isOrphan(status, orphan)) throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
   await hands.vault.rekeyCancel(address, status.nonce, token);
   await hands.lock.proof(undefined);
 }

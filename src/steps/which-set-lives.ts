@@ -8,7 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
 import { missingOf } from './places.ts';
-import { activeOf, isUntouched, proveLive, tokenFor } from './prove-live.ts';
+import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenFor } from './prove-live.ts';
 import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
 import { heldFrom } from './which-keys-live.ts';
 
@@ -33,7 +33,7 @@ export const whichSetLives: Fork<Scene, Outs> = {
     if (candidates.length === 0) throw new Halt(haltTexts.unreadable(papersOf(survey, 'rotate', 'main').flatMap((paper) => (paper.is === 'unreadable' ? [paper] : [])), hands.settings.inventory));
     const verdict = await proveLive(hands, candidates);
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
-    if (verdict.is === 'none') throw neither(hands, survey, candidates);
+    if (verdict.is === 'none') throw await neither(hands, survey, candidates);
     // Live, and in no main: the checkpoint that cannot be read may be where it belongs, so every main is written before that is moved.
     const { candidate } = verdict;
     return isNew(survey, candidate) || !cameFrom(candidate, 'main')
@@ -75,8 +75,7 @@ async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<Reke
     if (meta.rekey.nonce !== '') return meta.rekey.nonce === status.nonce;
     return isUntouched(status, meta.rekey);
   });
-  const orphan = hands.lock.orphan;
-  if (ours || (orphan?.nonce !== undefined && orphan.nonce === status.nonce)) return status;
+  if (ours || isOrphan(status, hands.lock.orphan)) return status;
   throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
 }
 
@@ -100,11 +99,12 @@ function resumeVerification(hands: Eyes, survey: Survey, pending: RekeyStatus): 
   };
 }
 
-function neither(hands: Eyes, survey: Survey, candidates: readonly Candidate[]): Halt {
+async function neither(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Promise<Halt> {
   const { inventory } = hands.settings;
   const missing = missingOf(hands, survey);
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
-  const open = survey.nodes.flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
+  // The proof itself may have opened one.
+  const open = (await reachedNodes(hands)).flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
   if (!rotations(survey).some(({ checkpoint }) => checkpoint.new !== undefined && checkpoint.old !== undefined)) return new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), inventory));
   const snapshots: Place[] = rotations(survey).flatMap(({ checkpoint }) => checkpoint.meta?.snapshots ?? []);
   return new Halt(haltTexts.halfCommit(distinct(snapshots), candidates.flatMap(({ sources }) => sources), open, inventory));

@@ -114,7 +114,7 @@ const KNOWN_COMMIT_WRITES = 5;
 const DEATHS = new Set(['die', 'reboot', 'power']);
 
 /** One watched run that a fault strikes: it goes on, or dies at that boundary and its machines with it. */
-async function struck(start: Start, verb: Verb, schedule: Schedule): Promise<Awaited<ReturnType<typeof watched>>> {
+export async function struck(start: Start, verb: Verb, schedule: Schedule): Promise<Awaited<ReturnType<typeof watched>>> {
   const { world, seen } = start;
   const { kind, at, when, detail } = schedule;
   if (!DEATHS.has(kind)) {

@@ -75,7 +75,7 @@ export class SimHost implements HostHands {
     const [entered] = at === -1 ? [] : this.#pending.splice(at, 1);
     if (entered === undefined) return;
     await this.#process.leave(entered.call);
-    if (entered.fault === 'reply-lost') throw Object.assign(new Error(`EIO: ${op} ${path}`), { code: 'EIO' });
+    if (entered.fault === 'reply-lost' && MAY_DENY.has(op)) throw Object.assign(new Error(`EIO: ${op} ${path}`), { code: 'EIO' });
   }
 
   async #call<T>(what: string, changes: boolean, work: (inner: DiskHost) => Promise<T>, line?: Line): Promise<T> {
