@@ -14,6 +14,11 @@ export interface ClusterLock {
   readonly orphan: LockWords['proof'] | undefined;
   /** Records on every held lock that a proof is about to begin, runs, or is over. */
   proof(proof: LockWords['proof'] | undefined): Promise<void>;
+  /**
+   * Takes one manager's lock anew after somebody broke it; false while another has it. Only for keys that are nowhere
+   * but in our memory: whoever broke the lock can do nothing with this Vault without them.
+   */
+  retake(host: string): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -53,22 +58,29 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const counted = places.filter(({ host }) => !settings.allowMissing.includes(host.name)).length;
   const needed = Math.floor(counted / 2) + 1;
   if (held.length < needed) { await release(); throw new Halt(haltTexts.noMajority(held.length, needed, missing, settings.inventory)); }
-  const lock = new Majority(held, needed, words, orphan);
+  const again = async (name: string) => {
+    const place = places.find(({ host }) => host.name === name);
+    const answer = await place?.host.lock(place.path, words);
+    return answer?.is === 'held' ? answer.lock : undefined;
+  };
+  const lock = new Majority(held, needed, words, orphan, again);
   // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
   if (orphan !== undefined) await lock.proof(orphan);
   return lock;
 }
 
 class Majority implements ClusterLock {
-  readonly #held: readonly { lock: HeldLock; host: string }[];
+  #held: readonly { lock: HeldLock; host: string }[];
+  readonly #again: (host: string) => Promise<HeldLock | undefined>;
   readonly #words: LockWords;
   readonly #gone = new Map<string, string>();
   readonly #needed: number;
   /** The rekey that the words name: an earlier holder's, or our own while its end is not known. */
   #proof: LockWords['proof'] | undefined;
 
-  constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined) {
+  constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined, again: (host: string) => Promise<HeldLock | undefined>) {
     this.#held = held;
+    this.#again = again;
     this.#needed = needed;
     this.#words = words;
     this.#proof = orphan;
@@ -91,6 +103,14 @@ class Majority implements ClusterLock {
     const kept = outcomes.filter(({ is }) => is === 'ok').length;
     if (proof === undefined) this.#proof = undefined;
     else if (kept === 0) throw new Error('no manager would record that a proof begins');
+  }
+
+  async retake(host: string): Promise<boolean> {
+    const lock = await this.#again(host).catch(() => undefined);
+    if (lock === undefined) return false;
+    this.#held = [...this.#held.filter((old) => old.host !== host), { lock, host }];
+    this.#gone.delete(host);
+    return true;
   }
 
   /** Where a proof was begun and its end is not known, the words stay: the next holder cancels what they name. */

@@ -5,7 +5,7 @@ import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
-import type { PreparedWrite } from '../ports/hosts.ts';
+import { HostError, type PreparedWrite } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
 import { VaultError } from '../vault/answers.ts';
 import { iso } from './declare-intent.ts';
@@ -83,8 +83,13 @@ async function saveSomewhere(hands: Hands, scene: Scene, master: ReachedManager,
   for (let round = 0; ; round += 1) {
     for (const { manager } of reached(scene.survey)) {
       const path = manager.paths.installCheckpoint;
+      const write = () => handsOn(hands, manager.name).apply([{ do: 'write', path, bytes, purpose: 'keys' }], hands.lock.fence(manager.paths.lock));
       try {
-        await handsOn(hands, manager.name).apply([{ do: 'write', path, bytes, purpose: 'keys' }], hands.lock.fence(manager.paths.lock));
+        // A lock that somebody broke meanwhile must not keep the only keys off every disk.
+        await write().catch(async (error: unknown) => {
+          if (!(error instanceof HostError && error.kind === 'fenced' && await hands.lock.retake(manager.name))) throw error;
+          await write();
+        });
         return { host: manager.name, path };
       } catch (error) {
         hands.tell({ is: 'warning', text: `${manager.name}:${path} could not be written: ${messageOf(error)}` });

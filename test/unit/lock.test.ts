@@ -43,6 +43,19 @@ const halted = (code: string, exit: number) => (error: unknown) => error instanc
 const settle = () => new Promise<void>((resolve) => { setImmediate(resolve); });
 
 describe('the lock of a cluster', () => {
+  it('that somebody broke can be taken anew on one manager, and counts again', async () => {
+    const { take, lose, held } = cluster({ node1: 'free' });
+    const lock = await take();
+    lose.get('node1')!('broken');
+    await settle();
+    assert.match(lock.lost() ?? '', /broken/);
+    held.clear();
+    assert.equal(await lock.retake('node1'), true);
+    assert.equal(lock.lost(), undefined);
+    assert.equal(held.get('node1')?.operation, 'mine');
+    assert.equal(await lock.retake('node9'), false);
+  });
+
   it('is taken on every manager, on the first by name alone before the others: of two operators one wins', async () => {
     const { log, held, take } = cluster({ node3: 'free', node1: 'free', node2: 'free' });
     await take();
