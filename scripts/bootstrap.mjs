@@ -14,7 +14,7 @@ const repository = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** What each command needs; `main` is the TypeScript it goes on with (`test` has the test runner instead). */
 const commands = {
-  test: { server: true, tools: ['sshd', 'ssh', 'sudo', 'ansible-inventory', 'flock', 'busybox'] },
+  test: { server: true, tools: ['sshd', 'ssh', 'sudo', 'ansible-inventory', 'flock', 'busybox', 'strace'] },
   demo: { server: true, tools: ['sshd', 'ssh', 'flock'], main: 'demo/demo.ts' },
   bench: { server: true, tools: ['sshd', 'ssh', 'flock', 'ansible-playbook'], main: 'bench/bench.ts' },
   docs: { server: false, tools: [], main: 'scripts/docs.ts' },
@@ -26,7 +26,7 @@ async function bootstrap([name, ...args]) {
   await nodeModules(repository);
   const node = node24(repository);
   await dist(repository);
-  const tools = await debianTools(command.tools);
+  const tools = await debianTools([...command.tools, ...(args.includes('--half-commit') ? ['strace'] : [])]);
   const found = command.server ? await server(repository) : undefined;
   const used = serversUsed(found, tools, node);
   if (command.server) console.log(`servers used: ${used}`);

@@ -11,6 +11,7 @@ const tools = {
   'ansible-inventory': { package: 'ansible-core', why: 'the inventory is compared with what Ansible itself says' },
   'ansible-playbook': { package: 'ansible-core', why: 'the bench runs the same flow as a playbook' },
   flock: { package: 'util-linux', why: 'the lock on a manager is flock' },
+  strace: { package: 'strace', why: 'a server is killed in the middle of its own writes' },
   busybox: { package: 'busybox-static', why: 'a minimal manager has nothing but busybox' },
 };
 

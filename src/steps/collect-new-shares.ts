@@ -1,12 +1,13 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { proveAllShares, resplit } from '../credentials/shamir.ts';
 import type { Step } from '../engine/flow.ts';
+import { reached } from '../engine/survey.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { markRejected } from './mark-rejected.ts';
-import { handsOn, masterOf, sameBytes } from './places.ts';
+import { applyOnAll, archived, handsOn, masterOf, sameBytes } from './places.ts';
 import { tokenFor } from './prove-live.ts';
 import type { NewHeld, Rotating } from './records.ts';
 import { leader, rotationCheckpoint } from './start-rekey.ts';
@@ -55,15 +56,21 @@ async function cancelled(hands: Hands & Prover, address: string, rotating: Rotat
   const { inventory } = hands.settings;
   if (error instanceof Halt) {
     await markRejected(hands, rotating.survey);
-    if (left === undefined) await withdrawIntent(hands, rotating);
+    if (left === undefined) await withdraw(hands, rotating);
     return new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
   }
   return new Halt(haltTexts.rekeyInterrupted(messageOf(error), left, rotating.keptAt, inventory), { cause: error });
 }
 
-/** The rekey is gone and gave no shares: a checkpoint that only intends it would send the operator round in circles. */
-async function withdrawIntent(hands: Hands, { survey }: Rotating): Promise<void> {
-  const { manager } = masterOf(hands, survey);
-  await handsOn(hands, manager.name).apply([{ do: 'remove', path: manager.paths.rotateCheckpoint }], hands.lock.fence(manager.paths.lock))
-    .catch((error: unknown) => { hands.tell({ is: 'warning', text: `${manager.paths.rotateCheckpoint} holds nothing new and is still there: ${messageOf(error)}` }); });
+/**
+ * The rekey is gone and gave no shares: a checkpoint that only intends it would send the operator round in circles, and
+ * a snapshot of a server that rejects these keys must not stand before the older one that they open.
+ */
+async function withdraw(hands: Hands, { survey, snapshots }: Rotating): Promise<void> {
+  const master = masterOf(hands, survey);
+  const { failed } = await applyOnAll(hands, reached(survey).map((sight) => ({ sight, operations: [
+    ...(sight === master ? [{ do: 'remove' as const, path: sight.manager.paths.rotateCheckpoint }] : []),
+    ...snapshots.filter(({ host }) => host === sight.manager.name).map(({ path }) => ({ do: 'move' as const, path, to: archived(path, hands.clock.now(), hands.clock.random(2)) })),
+  ] })));
+  for (const { host, why } of failed) hands.tell({ is: 'warning', text: `what this rotation had prepared is still on ${host}: ${why}` });
 }
