@@ -85,10 +85,10 @@ async function trace(setting: Setting, start: Start): Promise<{ calls: readonly 
 export function faultsOf(call: PortCall, setting: Setting): FaultKind[] {
   const local = setting.onFirst === true && call.where === 'm1';
   switch (call.port) {
-    case 'vault': return ['fails', ...(call.changes ? ['reply-lost', 'node-restarts-after'] as const : []), 'node-restarts-before', 'signal'];
-    case 'host': return local ? ['signal'] : ['fails', 'reply-lost', 'signal'];
+    case 'vault': return ['fails', ...(call.changes ? ['reply-lost', 'node-restarts-after'] as const : []), 'node-restarts-before', 'node-gone', 'steps-down', 'signal'];
+    case 'host': return local ? ['signal'] : ['fails', 'reply-lost', 'host-gone', 'signal'];
     // Closing a descriptor frees its lock whatever close(2) says.
-    case 'disk': return [...(call.what.startsWith('unlock') ? [] : ['fails'] as const), ...(mayDeny(call.what) ? ['reply-lost'] as const : []), ...(local || !call.changes ? [] : ['cut', 'host-reboots'] as const)];
+    case 'disk': return [...(call.what.startsWith('unlock') ? [] : ['fails'] as const), ...(mayDeny(call.what) ? ['reply-lost'] as const : []), ...(/^(create|file\.write|makeFolder) /.test(call.what) ? ['disk-full'] as const : []), ...(local || !call.changes ? [] : ['cut', 'host-reboots'] as const)];
   }
 }
 

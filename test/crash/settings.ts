@@ -11,3 +11,9 @@ export const settings: readonly Setting[] = [
   { name: 'rotate-token', managers: 1, nodes: 1, tokenForRekey: true, before: ['install'], verb: 'rotate' },
   { name: 'rotate-openbao', managers: 1, nodes: 1, family: 'rotate', before: ['install'], verb: 'rotate' },
 ];
+
+export function settingNamed(name: string): Setting {
+  const found = settings.find((setting) => setting.name === name);
+  if (found === undefined) throw new Error(`no setting "${name}": one of ${settings.map((setting) => setting.name).join(', ')}`);
+  return found;
+}

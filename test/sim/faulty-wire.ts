@@ -24,7 +24,8 @@ export function wireFor(vault: SimVault, process: SimProcess, commitDiesAt: numb
     if (call.when === 'before') {
       const entered = await process.enter('vault', call.node, `${call.method} ${call.path}`, changes(call));
       startTheDead();
-      if (entered.fault === 'fails') return 'refuse';
+      if (entered.fault === 'fails' || entered.fault === 'node-gone') return 'refuse';
+      if (entered.fault === 'steps-down') vault.stepDown();
       if (entered.fault === 'node-restarts-before') { dead.add(call.node); return 'crash'; }
       open.push({ ...entered, key });
       return undefined;

@@ -61,11 +61,12 @@ export class SimHost implements HostHands {
   async #hook({ op, path, when }: DiskCall): Promise<void> {
     if (when === 'before') {
       const entered = await this.#process.enter('disk', this.name, `${op} ${path}`, !READS.has(op));
-      if (entered.fault === 'cut' || entered.fault === 'host-reboots') {
+      if (entered.fault === 'cut' || entered.fault === 'host-reboots' || entered.fault === 'host-gone') {
         if (entered.fault === 'host-reboots') this.#machine.reboot(LOSES);
         this.#cut();
         await new Promise<never>(() => undefined);
       }
+      if (entered.fault === 'disk-full' && ERRNO[op] === 'ENOSPC') throw Object.assign(new Error(`ENOSPC: ${op} ${path}`), { code: 'ENOSPC' });
       // Closing the descriptor frees a lock, whatever close(2) says.
       if (entered.fault === 'fails' && op !== 'unlock') throw Object.assign(new Error(`${ERRNO[op] ?? 'EIO'}: ${op} ${path}`), { code: ERRNO[op] ?? 'EIO' });
       this.#pending.push(entered);
@@ -81,6 +82,7 @@ export class SimHost implements HostHands {
   async #call<T>(what: string, changes: boolean, work: (inner: DiskHost) => Promise<T>, line?: Line): Promise<T> {
     const { call, fault } = await this.#process.enter('host', this.name, what, changes);
     if (fault === 'fails') throw this.#unreachable('no route');
+    if (fault === 'host-gone') { this.#cut(); throw this.#unreachable('no route'); }
     const over = line ?? this.#line;
     if (!over.alive) throw this.#unreachable('the connection was cut');
     const result = await Promise.race([work(over.inner), over.cut]);

@@ -5,7 +5,10 @@
  *   manager, and each system call that a manager makes for it. The same world gives the same calls.
  * - A process has at most one fault, at one call: it `fails` (nothing happened), its `reply` is lost (it happened), the
  *   process dies before or after it, the connection to the manager is cut in the middle of a call (what runs there dies
- *   and its locks are freed; the process goes on), the manager reboots, a Vault node restarts (sealed), a signal comes.
+ *   and its locks are freed; the process goes on), the manager reboots, a Vault node restarts (sealed), its leader steps
+ *   down (and the rekey in its memory is gone), a signal comes.
+ * - Three faults last: a manager or a node that is `gone` or a disk that is `full` from that call on stays so for the rest of
+ *   the run, or until somebody mends it some hundred calls later: vaultctl may wait for that with keys in its hands.
  * - A dead process's calls never return and change nothing any more.
  */
 export type Port = 'vault' | 'host' | 'disk';
@@ -18,7 +21,11 @@ export interface PortCall {
   /** It may change something; false for plain looks. */
   readonly changes: boolean;
 }
-export type FaultKind = 'fails' | 'reply-lost' | 'cut' | 'host-reboots' | 'node-restarts-before' | 'node-restarts-after' | 'signal';
+export type FaultKind = 'fails' | 'reply-lost' | 'cut' | 'host-reboots' | 'node-restarts-before' | 'node-restarts-after' | 'steps-down' | 'signal' | LastingKind;
+export type LastingKind = 'host-gone' | 'node-gone' | 'disk-full';
+const LASTING: ReadonlySet<string> = new Set<LastingKind>(['host-gone', 'node-gone', 'disk-full']);
+/** Calls after which a lasting fault is mended. */
+const MENDED_AFTER = 400;
 export interface Fault { readonly at: number; readonly kind: FaultKind }
 
 export type Boundary = (call: PortCall, when: 'before' | 'after') => void;
@@ -31,6 +38,8 @@ export class SimProcess {
   readonly fault: Fault | undefined;
   readonly #boundary: Boundary;
   #dead = false;
+  /** The manager or node that the fault hit. */
+  #struck = '';
   /** Rejects when the process goes wrong in a way that no flow may hide: our own assertion. */
   readonly broken: Promise<never>;
   #break!: (error: Error) => void;
@@ -53,7 +62,13 @@ export class SimProcess {
     if (call.index > MOST_CALLS) this.#fail(new Error(`more than ${MOST_CALLS} calls: it never ends`));
     this.#bound(call, 'before');
     await this.#living();
-    return { call, fault: this.fault?.at === call.index ? this.fault.kind : undefined };
+    return { call, fault: this.#faultAt(call) };
+  }
+
+  #faultAt({ index, where }: PortCall): FaultKind | undefined {
+    if (this.fault === undefined || index < this.fault.at) return undefined;
+    if (index === this.fault.at) { this.#struck = where; return this.fault.kind; }
+    return LASTING.has(this.fault.kind) && where === this.#struck && index < this.fault.at + MENDED_AFTER ? this.fault.kind : undefined;
   }
 
   async leave(call: PortCall): Promise<void> {

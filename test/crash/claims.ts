@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Exploration, parseSchedules, type Tally } from './explore.ts';
+import { settingNamed } from './settings.ts';
+
+/** `VAULTCTL_SCHEDULE=rotate-1x1/fails@12 npm test -- test/crash/rotate.test.ts` runs that one and tells its story. */
+const wanted = process.env['VAULTCTL_SCHEDULE'];
+
+const SHOWN = 8;
+
+/** What was tried, in numbers: printed with the test, so that a run that tried nothing is seen. */
+export function summary(tally: Tally): string {
+  const kinds = [...tally.kinds].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${kind} ${count}`).join(', ');
+  const longest = Math.max(0, ...tally.resumes.keys());
+  return `${tally.setting}: ${tally.calls} calls, ${tally.schedules} schedules (${kinds}), ${tally.states.size} distinct states to resume from, at most ${longest} runs until quiet${tally.truncated > 0 ? `, ${tally.truncated} disks with more outcomes than were tried` : ''}`;
+}
+
+export function failuresOf(tally: Tally): string {
+  const all = tally.failures.map(({ schedule, wrong, story }) => `VAULTCTL_SCHEDULE=${schedule}\n  ${wrong}\n  ${story.join(' > ')}`);
+  return [`${all.length} of ${tally.schedules} schedules went wrong:`, ...all.slice(0, SHOWN), ...(all.length > SHOWN ? [`… and ${all.length - SHOWN} more`] : [])].join('\n');
+}
+
+/** One claim about one setting; the least number of schedules keeps it from becoming true by trying nothing. */
+export function claim(text: string, name: string, atLeast: number, explore: (exploration: Exploration) => Promise<Tally>): void {
+  if (wanted !== undefined) return;
+  test(text, async (context) => {
+    const tally = await explore(new Exploration(settingNamed(name)));
+    context.diagnostic(summary(tally));
+    assert.equal(tally.failures.length, 0, failuresOf(tally));
+    assert.ok(tally.schedules >= atLeast, `only ${tally.schedules} schedules were tried`);
+  });
+}
+
+/** The schedule that the environment names, where it belongs to this command. */
+export function replay(verb: 'install' | 'rotate'): void {
+  if (wanted === undefined || !wanted.startsWith(`${verb}-`)) return;
+  test(`replay of ${wanted}`, async (context) => {
+    const { setting, schedules } = parseSchedules(wanted);
+    const outcome = await new Exploration(settingNamed(setting)).one(schedules);
+    for (const line of [...outcome.story, ...outcome.said]) context.diagnostic(line);
+    assert.equal(outcome.wrong, undefined);
+  });
+}
