@@ -30,9 +30,9 @@ export class DemoWorld {
     writeFileSync(this.inventory, inventoryOf(folder, front.address, sshd));
   }
 
-  static async start(name: string, net: number): Promise<DemoWorld> {
+  static async start(name: string, net: number, managers = 3): Promise<DemoWorld> {
     const folder = mkdtempSync(join(tmpdir(), `vaultctl-demo-${name}-`));
-    const sshd = await startSshd({ world: folder, names: ['manager1', 'manager2', 'manager3'], net });
+    const sshd = await startSshd({ world: folder, names: Array.from({ length: managers }, (_, index) => `manager${index + 1}`), net });
     try {
       const vault = await startVault(join(folder, 'vault'));
       return new DemoWorld(folder, vault, sshd, await startTokenFront(vault.addresses[0]!, 'plain'));
