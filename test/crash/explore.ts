@@ -47,9 +47,9 @@ export function parseSchedules(text: string): { setting: string; schedules: Sche
   };
 }
 
-interface Start { readonly world: World; readonly seen: Seen }
+export interface Start { readonly world: World; readonly seen: Seen }
 
-async function prepare(setting: Setting): Promise<Start> {
+export async function prepare(setting: Setting): Promise<Start> {
   const world = new World(setting);
   const seen = nothingSeen();
   for (const verb of setting.before) {
@@ -63,22 +63,21 @@ interface Instant extends Start { readonly at: number; readonly when: 'a' | 'b' 
 const copyOf = ({ world, seen }: Start): Start => ({ world: world.clone(), seen: { ...seen } });
 
 /** The run without any fault, and the world as it was at each boundary of a call at which it differed from the one before. */
-async function trace(setting: Setting, start: Start): Promise<{ calls: readonly PortCall[]; instants: Instant[]; wrong: string | undefined }> {
+async function trace(verb: Verb, start: Start, fresh = true): Promise<{ calls: readonly PortCall[]; instants: Instant[]; ending: string; wrong: string | undefined }> {
   const { world, seen } = copyOf(start);
   const instants: Instant[] = [];
   let last = '';
   let wrong: string | undefined;
-  const { calls, ending } = await world.run(flowOf(setting.verb), {
+  const { calls, ending } = await world.run(flowOf(verb), {
     boundary: (call, when) => {
-      wrong ??= check(world, seen) ?? checkOpened(world, seen);
+      wrong ??= check(world, seen) ?? (fresh ? checkOpened(world, seen) : undefined);
       const now = digest(world, seen);
       if (now === last) return;
       last = now;
       instants.push({ ...copyOf({ world, seen }), at: call.index, when: when === 'before' ? 'b' : 'a' });
     },
   });
-  if (ending.is !== 'done') wrong ??= `without any fault it ended in ${describe(ending)}`;
-  return { calls, instants, wrong: wrong ?? await checkDone(world) };
+  return { calls, instants, ending: describe(ending), wrong: wrong ?? (ending.is === 'done' ? await checkDone(world) : undefined) };
 }
 
 /** Which single faults can happen to a call while the process lives on. */
@@ -109,6 +108,9 @@ function dies({ world }: Start, { kind, detail }: Schedule): void {
   if (kind === 'reboot') reboot(world.machines.get(detail[0]!)!, detail[1] ?? '');
   if (kind === 'power') powerCut(world, detail[0]!);
 }
+
+/** Every n-th of the schedules, from the `offset`-th on. */
+export interface Sample { readonly every?: number; readonly offset?: number }
 
 const KNOWN_COMMIT_WRITES = 5;
 const DEATHS = new Set(['die', 'reboot', 'power']);
@@ -142,23 +144,50 @@ export class Exploration {
   }
 
   /** @param every n-th schedule only, from the `offset`-th on: a sample with a seed for what is too large to exhaust */
-  async all({ every = 1, offset = 0 }: { every?: number; offset?: number } = {}): Promise<Tally> {
+  async all({ every = 1, offset = 0 }: Sample = {}): Promise<Tally> {
     const start = await prepare(this.setting);
-    const { calls, instants, wrong } = await trace(this.setting, start);
+    this.tally.calls = await this.#from(start, this.setting.verb, [], { every, offset });
+    return this.tally;
+  }
+
+  /** The run that mends a death is struck in its turn: by every fault there is (or a sample), after every `stride`-th death of a first run. */
+  async mending({ stride, every = 1, offset = 0 }: Sample & { stride: number }): Promise<Tally> {
+    const { verb } = this.setting;
+    const start = await prepare(this.setting);
+    const { calls, instants } = await trace(verb, start);
     this.tally.calls = calls.length;
-    if (wrong !== undefined) this.#note([{ kind: 'none', at: 0, when: '', detail: [] }], { wrong, runs: 0, story: [], said: [] });
+    for (let index = offset % stride; index < instants.length; index += stride) {
+      const { at, when } = instants[index]!;
+      await this.#from(copyOf(instants[index]!), verb, [{ kind: 'die', at, when, detail: [] }], { every, offset: offset + index });
+    }
+    return this.tally;
+  }
+
+  /** Every single fault of one run that begins here; returns how many calls it has without any. */
+  async #from(start: Start, verb: Verb, earlier: readonly Schedule[], { every = 1, offset = 0 }: Sample): Promise<number> {
+    const { calls, instants, ending, wrong: broken } = await trace(verb, start, earlier.length === 0);
+    // A run that mends a death may rightly end in a halt (nobody ever held the keys): what follows is resumed elsewhere.
+    const wrong = broken ?? (earlier.length === 0 && ending !== 'done' ? `without any fault it ended in ${ending}` : undefined);
+    if (wrong !== undefined) this.#note([...earlier, { kind: 'none', at: 0, when: '', detail: [] }], { wrong, runs: 0, story: [], said: [] });
     let count = 0;
     const mine = () => (count += 1) % every === offset % every;
-    for (const instant of instants) for (const death of deathsAt(instant, this.tally)) if (mine()) await this.#die(copyOf(instant), death);
-    for (const call of calls) for (const kind of faultsOf(call, this.setting)) if (mine()) await this.#goOn(copyOf(start), { kind, at: call.index, when: '', detail: [] });
-    if (this.setting.verb === 'rotate') for (let write = 0; write < KNOWN_COMMIT_WRITES; write += 1) await this.#goOn(copyOf(start), { kind: 'commit', at: write, when: '', detail: [] });
-    return this.tally;
+    for (const instant of instants) {
+      for (const death of deathsAt(instant, this.tally)) {
+        if (!mine()) continue;
+        const after = copyOf(instant);
+        dies(after, death);
+        this.#note([...earlier, death], await this.#afterwards(after, verb));
+      }
+    }
+    for (const call of calls) for (const kind of faultsOf(call, this.setting)) if (mine()) await this.#many(copyOf(start), verb, [{ kind, at: call.index, when: '', detail: [] }], earlier);
+    if (verb === 'rotate') for (let write = 0; write < KNOWN_COMMIT_WRITES; write += 1) await this.#many(copyOf(start), verb, [{ kind: 'commit', at: write, when: '', detail: [] }], earlier);
+    return calls.length;
   }
 
   /** Pairs of faults, drawn with a seed: the second one strikes the run that was to mend the first. */
   async pairs(count: number, seed: number): Promise<Tally> {
     const start = await prepare(this.setting);
-    const { calls, instants } = await trace(this.setting, start);
+    const { calls, instants } = await trace(this.setting.verb, start);
     const dice = new Dice(seed);
     const below = (limit: number) => ((dice.byte() << 16) | (dice.byte() << 8) | dice.byte()) % limit;
     const drawn = (): Schedule => {
@@ -172,37 +201,30 @@ export class Exploration {
       return { kind, at: call.index, when: '', detail: [] };
     };
     this.tally.calls = calls.length + instants.length;
-    for (let drawing = 0; drawing < count; drawing += 1) await this.#many(copyOf(start), [drawn(), drawn()]);
+    for (let drawing = 0; drawing < count; drawing += 1) await this.#many(copyOf(start), this.setting.verb, [drawn(), drawn()]);
     return this.tally;
   }
 
   /** While the server's commit is to be cut off, one more thing goes wrong in the same run. */
   async besideCommit(write: number): Promise<Tally> {
     const start = await prepare(this.setting);
-    const { calls } = await trace(this.setting, start);
-    for (const call of calls) for (const kind of faultsOf(call, this.setting)) if (kind === 'fails' || kind === 'reply-lost') await this.#many(copyOf(start), [{ kind, at: call.index, when: '', detail: [String(write)] }]);
+    const { calls } = await trace(this.setting.verb, start);
+    for (const call of calls) for (const kind of faultsOf(call, this.setting)) if (kind === 'fails' || kind === 'reply-lost') await this.#many(copyOf(start), this.setting.verb, [{ kind, at: call.index, when: '', detail: [String(write)] }]);
     return this.tally;
   }
 
   /** What an id names; with all that was said. */
   async one(schedules: readonly Schedule[]): Promise<Outcome> {
-    return this.#many(await prepare(this.setting), schedules);
+    return this.#many(await prepare(this.setting), this.setting.verb, schedules);
   }
-
-  async #die(start: Start, schedule: Schedule): Promise<Outcome> {
-    dies(start, schedule);
-    return this.#note([schedule], await this.#afterwards(start, this.setting.verb));
-  }
-
-  #goOn(start: Start, schedule: Schedule): Promise<Outcome> { return this.#many(start, [schedule]); }
 
   /** One run for each fault, each with the command that the one before it left the operator with; then all goes well. */
-  async #many(start: Start, schedules: readonly Schedule[]): Promise<Outcome> {
+  async #many(start: Start, first: Verb, schedules: readonly Schedule[], earlier: readonly Schedule[] = []): Promise<Outcome> {
     const { world, seen } = start;
-    let verb = this.setting.verb;
+    let verb = first;
     const story: string[] = [];
     const said: string[] = [];
-    const wrongly = (wrong: string | undefined) => this.#note(schedules, { runs: story.length, story, said, ...(wrong === undefined ? {} : { wrong }) });
+    const wrongly = (wrong: string | undefined) => this.#note([...earlier, ...schedules], { runs: story.length, story, said, ...(wrong === undefined ? {} : { wrong }) });
     for (const schedule of schedules) {
       const finished = await struck(start, verb, schedule);
       story.push(`${verb}: ${describe(finished.ending)}`);
@@ -219,7 +241,7 @@ export class Exploration {
     }
     if (story.at(-1)?.endsWith(': done') === true) return wrongly(undefined);
     const after = await this.#afterwards(start, verb);
-    return this.#note(schedules, { ...after, runs: after.runs + story.length, story: [...story, ...after.story], said: [...said, ...after.said] });
+    return this.#note([...earlier, ...schedules], { ...after, runs: after.runs + story.length, story: [...story, ...after.story], said: [...said, ...after.said] });
   }
 
   /** Equal worlds have equal futures: each is resumed once. */

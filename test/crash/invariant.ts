@@ -76,7 +76,7 @@ export function check(world: World, seen: Seen): string | undefined {
   return undefined;
 }
 
-/** Where nothing goes wrong, nobody can store a secret in a Vault whose keys one disk alone holds. */
+/** Where nothing goes wrong (a resumed run opens a sealed Vault to prove the keys), nobody can store a secret in a Vault whose keys one disk alone holds. */
 export function checkOpened(world: World, seen: Seen): string | undefined {
   if (world.machines.size < 2 || seen.replicated || !world.vault.nodes.some(({ open }) => open)) return undefined;
   return 'Vault was opened while one manager alone held its keys';

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { FaultKind } from '../sim/process.ts';
+import { prepare, type Schedule, type Start, struck } from './explore.ts';
+import { describe, flowOf, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
+import { settingNamed } from './settings.ts';
+
+/*
+ * Bugs that the exploration found, each kept shut by the schedule that showed it (docs/crash-record.md). A fault is placed
+ * by what the call does and not by its number, for numbers change with every call that is added.
+ */
+
+interface Placed {
+  readonly kind: FaultKind | 'die' | 'reboot' | 'commit';
+  /** Matches `port where what`; the `nth` of them, from 0. */
+  readonly on: RegExp;
+  readonly nth?: number;
+  readonly when?: 'before' | 'after';
+  readonly detail?: readonly string[];
+}
+
+async function callsOf(start: Start, verb: Verb): Promise<string[]> {
+  const { calls } = await start.world.clone().run(flowOf(verb));
+  return calls.map(({ port, where, what }) => `${port} ${where} ${what}`);
+}
+
+async function place(start: Start, verb: Verb, { kind, on, nth = 0, when = 'after', detail = [] }: Placed): Promise<Schedule> {
+  const found = (await callsOf(start, verb)).flatMap((call, index) => (on.test(call) ? [index] : []));
+  const at = found[nth];
+  assert.ok(at !== undefined, `${verb} makes ${found.length} calls like ${String(on)}, not ${nth + 1}`);
+  return { kind, at, when: kind === 'die' || kind === 'reboot' ? (when === 'before' ? 'b' : 'a') : '', detail };
+}
+
+/** One run for each fault, then runs without any until it is quiet. */
+async function history(name: string, faults: readonly Placed[]): Promise<Outcome> {
+  const setting = settingNamed(name);
+  const start = await prepare(setting);
+  let verb = setting.verb;
+  const story: string[] = [];
+  for (const fault of faults) {
+    const finished = await struck(start, verb, fault.kind === 'commit' ? { kind: 'commit', at: fault.nth ?? 0, when: '', detail: [] } : await place(start, verb, fault));
+    story.push(`${verb}: ${describe(finished.ending)}`);
+    if (finished.wrong !== undefined) return { wrong: finished.wrong, runs: story.length, story, said: finished.said };
+    const next = nextAfter(finished.ending, verb, start.world, start.seen, true);
+    if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: finished.said };
+    verb = next.verb;
+  }
+  const after = await resume(start.world, verb, start.seen);
+  return { ...after, story: [...story, ...after.story] };
+}
+
+async function endsWell(name: string, faults: readonly Placed[]): Promise<Outcome> {
+  const outcome = await history(name, faults);
+  assert.equal(outcome.wrong, undefined, `${outcome.wrong ?? ''}\n${[...outcome.story, ...outcome.said].join('\n')}`);
+  return outcome;
+}
+
+const writesMain = /^disk m1 rename \/etc\/kubernetes\/vault-unseal\.json$/;
+
+test('a node that is open and still in its election is waited for: the next run does not say that there is no leader', async () => {
+  const { story } = await endsWell('install-1x1', [{ kind: 'die', on: /^vault v1 PUT sys\/unseal/, nth: 1 }]);
+  assert.deepEqual(story, ['install: died', 'install: done']);
+});
+
+test('a torn first save and an emptied Vault: the page of the lost init reply names the command that sets the rest aside', async () => {
+  const { story } = await endsWell('install-1x1', [{ kind: 'reboot', on: /^disk m1 file\.write .*vault-creds-init\.json\.tmp.*\.keys$/, nth: 1, detail: ['m1', 'kt'] }]);
+  assert.deepEqual(story, ['install: died', 'install: halt init-reply-lost', 'install: done']);
+});
+
+test('a server that takes NEW and seals itself every time is half-committed: the snapshot is named, and brings it back', async () => {
+  const { story } = await endsWell('rotate-1x1', [{ kind: 'commit', on: /./, nth: 2 }]);
+  assert.ok(story.some((line) => line === 'rotate: halt half-commit'), story.join('\n'));
+  assert.equal(story.at(-1), 'recover --restore-snapshot: done');
+});
+
+test('a rotate checkpoint that cannot be read this once is not called off while it may hold the only durable copy of NEW', async () => {
+  await endsWell('rotate-1x1', [
+    { kind: 'die', on: /^disk m1 file\.sync .*\.vault-unseal\.json\..*\.keys$/, when: 'before' },
+    { kind: 'fails', on: /^disk m1 (stat|read) .*vault-creds-rotate\.json\.tmp$/ },
+  ]);
+});
+
+test('a proof of ours that died before its nonce was written is known again in an interrupted rotation', async () => {
+  await endsWell('rotate-1x1', [
+    { kind: 'die', on: /^disk m1 rename .*vault-unseal\.previous\.json$/ },
+    { kind: 'die', on: /^vault v1 PUT sys\/rekey\/init$/ },
+  ]);
+});
+
+test('an open proof is in the lock file at every instant, whoever dies while writing there', async () => {
+  const start = await prepare(settingNamed('install-1x1'));
+  await struck(start, 'install', await place(start, 'install', { kind: 'die', on: writesMain }));
+  const touches = (await callsOf(start, 'install')).filter((call) => /^disk m1 .*\.vaultctl\.lock$/.test(call)).length;
+  assert.ok(touches > 10);
+  for (let nth = 0; nth < touches; nth += 1) {
+    await endsWell('install-1x1', [
+      { kind: 'die', on: writesMain },
+      { kind: 'die', on: /^vault v1 PUT sys\/rekey\/update$/ },
+      { kind: 'die', on: /^disk m1 .*\.vaultctl\.lock$/, nth },
+    ]);
+  }
+});
+
+test('a proof whose start or cancel got no answer is cancelled in the same run, not taken for somebody else\'s', async () => {
+  for (const kind of ['reply-lost', 'fails'] as const) {
+    for (const on of [/^vault v1 PUT sys\/rekey\/init$/, /^vault v1 DELETE sys\/rekey\/init$/]) {
+      const { story } = await endsWell('install-1x1', [{ kind: 'die', on: writesMain }, { kind, on }]);
+      assert.ok(!story.some((line) => line.includes('foreign-rekey')), story.join('\n'));
+    }
+  }
+});
+
+test('a main that cannot be read this once is set aside only while another live copy stands on that manager', async () => {
+  await endsWell('install-2x1', [
+    { kind: 'die', on: /^disk m2 remove .*vault-creds-init\.json\.tmp$/ },
+    { kind: 'fails', on: /^disk m2 (stat|read) \/etc\/kubernetes\/vault-unseal\.json$/ },
+  ]);
+});
