@@ -75,8 +75,9 @@ export class MortalDisk implements Disk {
 
   #call<T>(what: string, path: string, work: () => Promise<T>): Promise<T> { return this.#life.call({ on: this.#on, do: what, path }, work); }
 
-  create(path: string, mode: number): Promise<OpenFile> { return this.#opened(this.#call('create', path, () => this.#disk.create(path, mode))); }
+  create(path: string, mode: number): Promise<OpenFile> { return this.#call('create', path, () => this.#opened(this.#disk.create(path, mode))); }
   open(path: string): Promise<OpenFile> { return this.#opened(this.#disk.open(path)); }
+  // What is taken is the kernel's to free from that instant on, also where we die before we hear of it.
   async #opened(opening: Promise<OpenFile>): Promise<OpenFile> {
     const file = await opening;
     return new MortalFile(file, await this.#life.keep(() => file.close()));
@@ -92,12 +93,16 @@ export class MortalDisk implements Disk {
   space(folder: string) { return this.#disk.space(folder); }
   writable(folder: string) { return this.#disk.writable(folder); }
   async flock(path: string): Promise<FlockedFile | undefined> {
-    const held = await this.#call('flock', path, () => this.#disk.flock(path));
-    return held === undefined ? undefined : { file: held.file, release: await this.#life.keep(() => held.release()) };
+    return this.#call('flock', path, async () => {
+      const held = await this.#disk.flock(path);
+      return held === undefined ? undefined : { file: held.file, release: await this.#life.keep(() => held.release()) };
+    });
   }
   async guard(folder: string): Promise<{ release(): Promise<void> }> {
-    const held = await this.#call('guard', folder, () => this.#disk.guard(folder));
-    return { release: await this.#life.keep(() => held.release()) };
+    return this.#call('guard', folder, async () => {
+      const held = await this.#disk.guard(folder);
+      return { release: await this.#life.keep(() => held.release()) };
+    });
   }
 }
 
