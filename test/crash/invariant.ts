@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parseCheckpoint } from '../../src/credentials/checkpoint.ts';
 import { formatKeyFile, parseKeyFile } from '../../src/credentials/key-file.ts';
 import { papersOf, reached, survey } from '../../src/engine/survey.ts';
-import { type KeySet, sameShares } from '../../src/model/keys.ts';
+import { type KeySet, shareDigest } from '../../src/model/keys.ts';
 import type { SimMachine } from '../sim/disk.ts';
 import { PATHS, type World } from '../sim/world.ts';
 
@@ -26,8 +26,16 @@ export interface Seen {
 export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined });
 
 const parsed = new Map<string, readonly KeySet[]>();
+const quick = new WeakMap<Uint8Array, readonly KeySet[]>();
 
+/** A file's bytes are never changed in place: the same array holds the same sets. */
 function setsOf(bytes: Uint8Array): readonly KeySet[] {
+  const sets = quick.get(bytes) ?? setsIn(bytes);
+  quick.set(bytes, sets);
+  return sets;
+}
+
+function setsIn(bytes: Uint8Array): readonly KeySet[] {
   const key = createHash('sha1').update(bytes).digest('base64');
   const known = parsed.get(key);
   if (known !== undefined) return known;
@@ -48,6 +56,33 @@ function wholeIn(machine: SimMachine, path: string, names: 'safe' | 'names'): [s
   return [...folder[names]].flatMap(([name, inode]): [string, Uint8Array][] => (inode.kind === 'file' && Buffer.compare(inode.content, inode.synced) === 0 ? [[name, inode.content]] : []));
 }
 
+const identities = new WeakMap<KeySet, string>();
+function identityOf(set: KeySet): string {
+  const known = identities.get(set);
+  if (known !== undefined) return known;
+  const made = `${set.threshold}\n${shareDigest(set)}`;
+  identities.set(set, made);
+  return made;
+}
+const same = (a: KeySet, b: KeySet): boolean => a === b || identityOf(a) === identityOf(b);
+
+type Disks = ReturnType<World['vault']['snapshotState']>;
+const opened = new WeakMap<NonNullable<Disks[number]>, Map<string, boolean>>();
+
+/** `vault.opens`, once for each set and state of the servers' disks: it is asked after every call. */
+function opens(world: World, set: KeySet): boolean {
+  const disks = world.vault.snapshotState();
+  let newest: Disks[number];
+  for (const disk of disks) if (disk !== undefined && (newest === undefined || disk.index > newest.index)) newest = disk;
+  if (newest === undefined) return false;
+  const key = `${disks.filter((disk) => disk?.clusterId === newest.clusterId).length}\n${identityOf(set)}`;
+  const known = opened.get(newest) ?? new Map<string, boolean>();
+  opened.set(newest, known);
+  const answer = known.get(key) ?? world.vault.opens(set);
+  known.set(key, answer);
+  return answer;
+}
+
 const FOLDER = PATHS.main.slice(0, PATHS.main.lastIndexOf('/'));
 /** Names under which vaultctl looks for keys: archived files are not among them. */
 const LOOKED_AT = /^(vault-unseal(\.previous)?\.json|vault-creds-(init|rotate)\.json\.tmp|\.vault-.*\.keys)$/;
@@ -56,7 +91,7 @@ const LOOKED_AT = /^(vault-unseal(\.previous)?\.json|vault-creds-(init|rotate)\.
 export function durableSets(world: World): KeySet[][] {
   return [...world.machines.values()].map((machine) => {
     const [kept, lost] = (['names', 'safe'] as const).map((names) => wholeIn(machine, FOLDER, names).filter(([name]) => LOOKED_AT.test(name)).flatMap(([, bytes]) => [...setsOf(bytes)]));
-    return kept!.filter((set) => lost!.some((other) => sameShares(set, other)));
+    return kept!.filter((set) => lost!.some((other) => same(set, other)));
   });
 }
 
@@ -65,7 +100,7 @@ export function check(world: World, seen: Seen): string | undefined {
   if (!world.vault.initialised) return undefined;
   const held = durableSets(world);
   if (world.vault.halfCommitted()) return checkHalf(world, seen, held);
-  const holders = held.map((sets) => sets.find((set) => world.vault.opens(set)));
+  const holders = held.map((sets) => sets.find((set) => opens(world, set)));
   const count = holders.filter((set) => set !== undefined).length;
   const live = holders.find((set) => set !== undefined);
   if (live !== undefined) seen.lastLive = live;
@@ -85,7 +120,7 @@ export function checkOpened(world: World, seen: Seen): string | undefined {
 function checkHalf(world: World, seen: Seen, held: readonly KeySet[][]): string | undefined {
   const old = seen.lastLive;
   if (old === undefined) return 'half-committed, and no live set was ever seen';
-  if (!held.some((sets) => sets.some((set) => sameShares(set, old)))) return 'half-committed, and the old set is on no manager';
+  if (!held.some((sets) => sets.some((set) => same(set, old)))) return 'half-committed, and the old set is on no manager';
   const snapshots = [...world.machines.values()].filter((machine) => (['names', 'safe'] as const).every((names) => wholeIn(machine, PATHS.snapshots, names).some(([name]) => name.endsWith('.snap'))));
   return snapshots.length === 0 ? 'half-committed, and no snapshot is on any manager' : undefined;
 }
@@ -107,7 +142,7 @@ export async function checkDone(world: World): Promise<string | undefined> {
   const left = papersOf(seen, 'install', 'rotate', 'sibling');
   if (left.length > 0) return `done, and ${left.map(({ host, path }) => `${host}:${path}`).join(', ')} is left over`;
   const durable = durableSets(world);
-  if (!durable.every((sets) => sets.some((set) => sameShares(set, main.set)))) return 'done, and a manager holds the live set in its cache only';
+  if (!durable.every((sets) => sets.some((set) => same(set, main.set)))) return 'done, and a manager holds the live set in its cache only';
   const closed = seen.nodes.filter((node) => !node.reached || node.status.sealed || !node.status.initialized);
   if (closed.length > 0) return `done, and ${closed.map(({ node }) => node.name).join(', ')} is not open`;
   if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
