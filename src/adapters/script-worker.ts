@@ -28,6 +28,11 @@ export class ScriptWorker {
     this.#start = start;
   }
 
+  warm(): void {
+    this.#seat ??= this.#sit();
+    this.#seat.catch(() => undefined);
+  }
+
   /** @throws HostError where the shell is not reached, refused, lost, or does not answer in time */
   run(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult> {
     const mine = this.#turn.then(() => this.#run(script, stdin, options));

@@ -35,6 +35,8 @@ export class SshShell implements Shell {
     this.#worker = new ScriptWorker(name, become, () => this.#channel(workerCommand(become, shell)));
   }
 
+  warm(): void { this.#worker.warm(); }
+
   exec(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult> {
     return this.#worker.run(script, stdin, options);
   }

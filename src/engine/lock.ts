@@ -2,7 +2,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
 import { type Fence, type HeldLock, type HostHands, HostError, type LockWords } from '../ports/hosts.ts';
-import { each } from './each-host.ts';
+import { each, FAN_OUT } from './each-host.ts';
 
 /** The cluster's lock as its holder sees it: flock on a majority of the managers. */
 export interface ClusterLock {
@@ -47,6 +47,8 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   };
   const release = async () => { await each(held, ({ lock }) => lock.release()); };
 
+  // The others' handshakes go on while the first is asked.
+  for (const { host } of places.slice(0, FAN_OUT)) host.warm?.();
   let rest = places;
   while (rest.length > 0 && held.length === 0 && taken === undefined) {
     await take(rest[0]!);

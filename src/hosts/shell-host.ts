@@ -46,6 +46,8 @@ export class ShellHost implements HostHands {
     this.#library = library(this.#times.guardWaitS);
   }
 
+  warm(): void { this.#shell.warm?.(); }
+
   #ids() { return { mark: this.#clock.random(16), hex: this.#clock.random(8) }; }
 
   async look(question: LookQuestion): Promise<HostSight> {

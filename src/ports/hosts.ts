@@ -6,6 +6,8 @@ export interface HostEyes {
   readonly name: string;
   /** True where this is the machine vaultctl runs on. */
   readonly local: boolean;
+  /** Begins to connect, where there is anything to connect to; a failure shows at the first call. */
+  warm?(): void;
   /** Everything at once. Throws HostError when the host cannot be asked: unreachable is never absent. */
   look(question: LookQuestion): Promise<HostSight>;
   /** A large file, in chunks: snapshots. */

@@ -5,6 +5,8 @@ export interface Shell {
    * Throws HostError where the machine cannot be reached, refuses the login or sudo, or does not answer in time.
    */
   exec(script: string, stdin: Uint8Array, options: ExecOptions): Promise<ShellResult>;
+  /** Begins to connect; a failure shows at the first script. */
+  warm?(): void;
   /** Runs a script that stays; it brings its functions itself. */
   open(script: string): Promise<ShellChannel>;
   close(): Promise<void>;
