@@ -1,21 +1,8 @@
 import type { Disk, DiskStat, FlockedFile, OpenFile } from '../../src/ports/disk.ts';
+import { type Choose, fault, type Inode, SimMachine } from './machine.ts';
 
-/**
- * A machine's disk, simulated. Fault model:
- *
- * - What a call has done is seen by every process at once (the page cache); it is not on the platter yet.
- * - A file's content is safe from the last `sync` of the file on. A name (create, rename, remove, makeFolder) is safe from
- *   the last `syncFolder` of its folder on, and from nothing else: syncing a file does not make its name durable.
- * - `reboot` asks `choose` about each unsynced change: a name is kept or lost (a rename is one change: both of its names or
- *   neither), a content is kept, lost (as it was at its last sync; never synced: empty) or torn (the first half of the new
- *   bytes, the rest of the old). Changes are independent of each other, as POSIX allows.
- * - Modes, owners and times are never lost. A folder whose name is lost takes everything below it along.
- * - A process that dies (`die`, `reboot`) loses its flocks and guards; whoever waits for a guard gets it. Every later call
- *   of a dead process never returns, as nobody is there to see it return.
- * - The `hook` is called before and after each call takes effect and may throw there: before, the call did not happen;
- *   after, it happened and its answer was lost. For a `write` it may return how many bytes the disk takes.
- * - Nothing happens by itself, nothing depends on time: the same calls and choices give the same disk.
- */
+export { type Choose, SimMachine } from './machine.ts';
+
 export interface DiskCall {
   readonly op: 'create' | 'open' | 'stat' | 'target' | 'read' | 'list' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder' | 'space' | 'writable' | 'flock' | 'guard'
     | 'file.write' | 'file.read' | 'file.truncate' | 'file.stat' | 'file.setOwner' | 'file.setMode' | 'file.sync' | 'file.close' | 'unlock';
@@ -23,160 +10,6 @@ export interface DiskCall {
   readonly when: 'before' | 'after';
 }
 export type DiskHook = (call: DiskCall) => number | void | Promise<number | void>;
-/** Picks one of `options` for an unsynced change; `what` says which. */
-export type Choose = <Option extends string>(options: readonly Option[], what: string) => Option;
-
-interface Inode {
-  readonly kind: 'file' | 'folder' | 'link';
-  mode: number; uid: number; gid: number; modifiedMs: number;
-  content: Uint8Array; synced: Uint8Array;
-  /** Folders: the names, and the changes that are not safe yet; links: where they lead. */
-  names: Map<string, Inode>; safe: Map<string, Inode>; changes: { readonly what: string; readonly set: readonly (readonly [string, Inode | undefined])[] }[];
-  target: string;
-  holder: SimDisk | undefined; waiting: (() => void)[];
-}
-
-export interface MachineOptions { readonly hostname?: string; readonly uid?: number; readonly now?: () => number; readonly spaceBytes?: number }
-
-/** What survives a process: the disk itself. */
-export class SimMachine {
-  readonly hostname: string;
-  readonly uid: number;
-  readonly now: () => number;
-  spaceBytes: number;
-  readOnly = false;
-  root: Inode;
-  readonly processes = new Set<SimDisk>();
-
-  constructor({ hostname = 'machine', uid = 0, now = () => 0, spaceBytes = 1 << 30 }: MachineOptions = {}) {
-    this.hostname = hostname;
-    this.uid = uid;
-    this.now = now;
-    this.spaceBytes = spaceBytes;
-    this.root = this.inode('folder', 0o755);
-  }
-
-  inode(kind: Inode['kind'], mode: number): Inode {
-    return {
-      kind, mode, uid: this.uid, gid: this.uid, modifiedMs: this.now(), content: new Uint8Array(), synced: new Uint8Array(),
-      names: new Map(), safe: new Map(), changes: [], target: '', holder: undefined, waiting: [],
-    };
-  }
-
-  /** A durable folder, its parents with it. */
-  folder(path: string, { mode = 0o755, uid = this.uid }: { mode?: number; uid?: number } = {}): void {
-    let at = this.root;
-    for (const name of parts(path)) {
-      const next = at.names.get(name) ?? this.inode('folder', 0o755);
-      at.names.set(name, next);
-      at.safe.set(name, next);
-      at = next;
-    }
-    at.mode = mode;
-    at.uid = uid;
-  }
-
-  /** A durable file, as if it had always been there. */
-  file(path: string, content: Uint8Array | string, { mode = 0o600, uid = this.uid }: { mode?: number; uid?: number } = {}): void {
-    const made = this.inode('file', mode);
-    made.content = made.synced = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-    made.uid = uid;
-    this.#place(path, made);
-  }
-
-  link(path: string, target: string): void {
-    const made = this.inode('link', 0o777);
-    made.target = target;
-    this.#place(path, made);
-  }
-
-  #place(path: string, made: Inode): void {
-    const cut = path.lastIndexOf('/');
-    this.folder(path.slice(0, cut));
-    const folder = this.find(path.slice(0, cut))!;
-    folder.names.set(path.slice(cut + 1), made);
-    folder.safe.set(path.slice(cut + 1), made);
-  }
-
-  /** Where `path` leads; the last name's link is not followed unless `follow`. */
-  find(path: string, follow = false, depth = 0): Inode | undefined {
-    if (depth > 8) throw fault('ELOOP', path);
-    let at: Inode | undefined = this.root;
-    for (const [index, name] of parts(path).entries()) {
-      if (at?.kind !== 'folder') return undefined;
-      at = at.names.get(name);
-      if (at?.kind === 'link' && (follow || index < parts(path).length - 1)) at = this.find(at.target, true, depth + 1);
-    }
-    return at;
-  }
-
-  /** Every file as processes see it now: path → bytes. */
-  files(): Map<string, Uint8Array> {
-    const found = new Map<string, Uint8Array>();
-    const walk = (folder: Inode, path: string) => {
-      for (const [name, inode] of folder.names) {
-        if (inode.kind === 'file') found.set(`${path}/${name}`, inode.content);
-        if (inode.kind === 'folder') walk(inode, `${path}/${name}`);
-      }
-    };
-    walk(this.root, '');
-    return found;
-  }
-
-  /** Power cut: everybody dies, and each unsynced change is kept, lost or torn as `choose` says. */
-  reboot(choose: Choose): void {
-    for (const process of this.processes) process.die();
-    const settled = new Set<Inode>();
-    const settle = (inode: Inode, path: string) => {
-      if (settled.has(inode)) return;
-      settled.add(inode);
-      if (inode.kind === 'file') { settleContent(inode, path, choose); return; }
-      const names = new Map(inode.safe);
-      for (const { what, set } of inode.changes) {
-        if (choose(['kept', 'lost'], `${what} in ${path === '' ? '/' : path}`) === 'lost') continue;
-        for (const [name, to] of set) { if (to === undefined) names.delete(name); else names.set(name, to); }
-      }
-      inode.names = names;
-      inode.safe = new Map(names);
-      inode.changes = [];
-      for (const [name, child] of names) settle(child, `${path}/${name}`);
-    };
-    settle(this.root, '');
-  }
-
-  /** The same disk once more, for trying out what a reboot would leave. No process runs on the copy. */
-  clone(now = this.now): SimMachine {
-    const copy = new SimMachine({ hostname: this.hostname, uid: this.uid, now, spaceBytes: this.spaceBytes });
-    const made = new Map<Inode, Inode>();
-    const twin = (inode: Inode): Inode => {
-      const known = made.get(inode);
-      if (known !== undefined) return known;
-      const fresh: Inode = { ...inode, holder: undefined, waiting: [], names: new Map(), safe: new Map(), changes: [], content: inode.content.slice(), synced: inode.synced.slice() };
-      made.set(inode, fresh);
-      for (const [name, child] of inode.names) fresh.names.set(name, twin(child));
-      for (const [name, child] of inode.safe) fresh.safe.set(name, twin(child));
-      fresh.changes = inode.changes.map(({ what, set }) => ({ what, set: set.map(([name, to]) => [name, to === undefined ? undefined : twin(to)] as const) }));
-      return fresh;
-    };
-    copy.root = twin(this.root);
-    copy.readOnly = this.readOnly;
-    return copy;
-  }
-}
-
-function settleContent(inode: Inode, path: string, choose: Choose): void {
-  const { content, synced } = inode;
-  if (Buffer.compare(content, synced) !== 0) {
-    const fate = choose(['kept', 'lost', 'torn'], `the content of ${path}`);
-    if (fate === 'lost') inode.content = synced;
-    if (fate === 'torn') {
-      const half = Math.ceil(content.length / 2);
-      inode.content = new Uint8Array([...content.subarray(0, half), ...synced.subarray(half, content.length)]);
-    }
-  }
-  inode.synced = inode.content;
-}
-
 /** One process's view of a machine's disk. */
 export class SimDisk implements Disk {
   readonly machine: SimMachine;
@@ -420,7 +253,3 @@ function change(folder: Inode, what: string, set: readonly (readonly [string, In
 function shape(inode: Inode | undefined): DiskStat | undefined {
   return inode === undefined ? undefined : { kind: inode.kind, size: inode.content.length, mode: inode.mode, uid: inode.uid, gid: inode.gid, modifiedMs: inode.modifiedMs };
 }
-
-function parts(path: string): string[] { return path.split('/').filter((name) => name !== ''); }
-
-function fault(code: string, path: string): Error { return Object.assign(new Error(`${code}: ${path}`), { code }); }
