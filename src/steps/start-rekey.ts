@@ -34,7 +34,13 @@ export const startRekey: Step<Saved, Rotating> = {
       await hands.vault.rekeyCancel(address, begun.nonce, token);
       throw new Halt(haltTexts.notReversible('its reply to the start of the rekey does not say verification_required: true', hands.settings.inventory));
     }
-    await record(begun.nonce);
+    try {
+      await record(begun.nonce);
+    } catch (error) {
+      // No share was given: better none than one that no record names, which every later run would take for somebody else's.
+      await hands.vault.rekeyCancel(address, begun.nonce, token).catch(() => undefined);
+      throw error;
+    }
     return { ...saved, nonce: begun.nonce, startedAt, fromCheckpoint: true, generation: saved.generation + 1 };
   },
 };

@@ -102,7 +102,7 @@ function archive(world: World): void {
 }
 
 /** Runs the command again, or the one that a halt names, until all is quiet. */
-export async function resume(world: World, start: Verb, seen: Seen): Promise<Outcome> {
+export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASleeper = false } = {}): Promise<Outcome> {
   const story: string[] = [];
   const said: string[] = [];
   let verb = start;
@@ -117,7 +117,7 @@ export async function resume(world: World, start: Verb, seen: Seen): Promise<Out
       const wrong = await checkDone(world);
       return { ...(wrong === undefined ? {} : { wrong }), runs, story, said };
     }
-    const next = nextAfter(finished.ending, verb, world, seen, false);
+    const next = nextAfter(finished.ending, verb, world, seen, mayMeetASleeper);
     if ('wrong' in next) return { wrong: next.wrong, runs, story, said };
     verb = next.verb;
   }

@@ -28,6 +28,8 @@ const LASTING: ReadonlySet<string> = new Set<LastingKind>(['host-gone', 'node-go
 const MENDED_AFTER = 400;
 export interface Fault { readonly at: number; readonly kind: FaultKind }
 
+/** What others do while this process stands still before that call: stopped, swapped out, or on a network that stalls. */
+export interface Pause { readonly at: number; readonly meanwhile: () => Promise<void> }
 export type Boundary = (call: PortCall, when: 'before' | 'after') => void;
 
 /** No run needs as many calls: one that makes more is going round in circles. */
@@ -44,8 +46,11 @@ export class SimProcess {
   readonly broken: Promise<never>;
   #break!: (error: Error) => void;
 
-  constructor(fault: Fault | undefined, boundary: Boundary = () => undefined) {
+  readonly #pause: Pause | undefined;
+
+  constructor(fault: Fault | undefined, boundary: Boundary = () => undefined, pause?: Pause) {
     this.fault = fault;
+    this.#pause = pause;
     this.#boundary = boundary;
     this.broken = new Promise((_resolve, reject) => { this.#break = reject; });
     this.broken.catch(() => undefined);
@@ -61,6 +66,7 @@ export class SimProcess {
     this.calls.push(call);
     if (call.index > MOST_CALLS) this.#fail(new Error(`more than ${MOST_CALLS} calls: it never ends`));
     this.#bound(call, 'before');
+    if (this.#pause?.at === call.index) await this.#pause.meanwhile();
     await this.#living();
     return { call, fault: this.#faultAt(call) };
   }

@@ -13,7 +13,7 @@ import { SimClock, SimTime } from './clock.ts';
 import { SimMachine } from './disk.ts';
 import { SimHost } from './host.ts';
 import { SimOperator } from './operator.ts';
-import { type Boundary, type Fault, type PortCall, SimProcess } from './process.ts';
+import { type Boundary, type Fault, type Pause, type PortCall, SimProcess } from './process.ts';
 import { SimVault } from './vault.ts';
 import { wireFor } from './faulty-wire.ts';
 
@@ -40,6 +40,7 @@ export interface RunOptions {
   /** The n-th write (from 0) of a rekey's commit kills the server. */
   readonly commitDiesAt?: number | undefined;
   readonly boundary?: Boundary;
+  readonly pause?: Pause | undefined;
   readonly flags?: Partial<Flags>;
   /** Called with what ends this process at once, for a boundary that wants it dead. */
   readonly started?: (die: () => void) => void;
@@ -90,7 +91,7 @@ export class World {
     const process = new SimProcess(options.fault, (call, when) => {
       if (when === 'before' && options.fault?.at === call.index && options.fault.kind === 'signal') operator.signal = 'SIGTERM';
       options.boundary?.(call, when);
-    });
+    }, options.pause);
     const clock = new SimClock(this.time, this.runs * 7919);
     const hosts = this.settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock }));
     let died: (ending: Ending) => void = () => undefined;
