@@ -21,16 +21,19 @@ export async function delivery(hosts: number, rounds: number): Promise<Row> {
     const openssh = `xargs -P32 -L1 sh -c 'ssh -F none -o BatchMode=yes -o UserKnownHostsFile=${world.knownHosts} -o KexAlgorithms=curve25519-sha256 -i ${world.key} -p "$1" "$2@$0" "${script.replaceAll('"', '\\"').replaceAll('$', '\\$').replaceAll('\\$1', '$3')}" < ${content}' < ${lines}`;
     const ours: number[] = [];
     const theirs: number[] = [];
+    const cpu: { own: number[]; other: number[] } = { own: [], other: [] };
     for (let round = 0; round < rounds; round += 1) {
       const other = await timed('sh', ['-c', openssh]);
       if (other.code !== 0) throw new Error(other.text.slice(-1000));
       theirs.push(other.wallMs);
+      cpu.other.push(other.cpuMs);
       const own = await timed(process.execPath, [resolve(import.meta.dirname, 'deliver.ts'), list]);
       if (own.code !== 0) throw new Error(own.text.slice(-1000));
       ours.push(own.wallMs);
+      cpu.own.push(own.cpuMs);
     }
     const times = ratios(ours, theirs);
-    return { what: `durable write of ${BYTES} bytes to ${hosts} hosts, ms (whole process; ours under the lock's fence, read back)`, ours: spread(ours), other: `ssh, xargs -P32, curve25519: ${spread(theirs)}`, ratio: `${spread(times, 2)} ×`, aim: '≤ 1.0 ×', met: median(times) <= 1 };
+    return { what: `durable write of ${BYTES} bytes to ${hosts} hosts, ms (whole process; ours under the lock's fence, read back)`, ours: `${spread(ours)}; CPU here ${median(cpu.own).toFixed(0)}`, other: `ssh, xargs -P32, curve25519: ${spread(theirs)}; CPU here ${median(cpu.other).toFixed(0)}`, ratio: `${spread(times, 2)} ×`, aim: '≤ 1.0 ×', met: median(times) <= 1 };
   } finally {
     await world.stop();
     rmSync(folder, { recursive: true, force: true });
