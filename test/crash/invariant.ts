@@ -139,6 +139,9 @@ export async function checkDone(world: World): Promise<string | undefined> {
   if (Object.keys(JSON.parse(Buffer.from(main.bytes).toString('utf8')) as object).length !== 3) return 'done, and main has other than three keys';
   if (!others.every((other) => other?.is === 'set' && Buffer.compare(other.bytes, main.bytes) === 0)) return 'done, and the managers differ';
   if (!world.vault.opens(main.set)) return 'done, and main does not open Vault';
+  if (!world.vault.tokenIsValid(main.set.rootToken)) return 'done, and the root token in main is dead';
+  const tokens = Math.max(0, ...world.vault.snapshotState().map((disk) => disk?.tokens.length ?? 0));
+  if (tokens > 1) return `done, and ${tokens - 1} root tokens that nobody knows are alive`;
   const left = papersOf(seen, 'install', 'rotate', 'sibling');
   if (left.length > 0) return `done, and ${left.map(({ host, path }) => `${host}:${path}`).join(', ')} is left over`;
   const durable = durableSets(world);

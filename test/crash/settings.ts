@@ -10,6 +10,7 @@ export const settings: readonly Setting[] = [
   { name: 'rotate-3x3', managers: 3, nodes: 3, before: ['install'], verb: 'rotate' },
   { name: 'rotate-token', managers: 1, nodes: 1, tokenForRekey: true, before: ['install'], verb: 'rotate' },
   { name: 'rotate-openbao', managers: 1, nodes: 1, family: 'rotate', before: ['install'], verb: 'rotate' },
+  { name: 'rotate-roottoken', managers: 1, nodes: 1, rootToken: 'replace', before: ['install'], verb: 'rotate' },
 ];
 
 export function settingNamed(name: string): Setting {

@@ -24,6 +24,8 @@ export interface WorldShape {
   readonly onFirst?: boolean;
   readonly tokenForRekey?: boolean;
   readonly family?: 'rekey' | 'rotate';
+  /** What every command in this world is given. */
+  readonly rootToken?: Flags['rootToken'];
   readonly shares?: { readonly count: number; readonly threshold: number };
 }
 
@@ -112,7 +114,7 @@ export class World {
 
   async #work<S>(flow: Flow<S>, process: SimProcess, hosts: readonly SimHost[], clock: SimClock, operator: SimOperator, options: RunOptions): Promise<Ending> {
     const wire = wireFor(this.vault, process, options.commitDiesAt);
-    const flags: Flags = { acceptRestored: false, noSnapshot: false, rootToken: 'keep', token: undefined, ...options.flags };
+    const flags: Flags = { acceptRestored: false, noSnapshot: false, rootToken: this.shape.rootToken ?? 'keep', token: undefined, ...options.flags };
     const { settings } = this;
     const base = { settings, hosts, clock, flags, tell: (event: Event) => operator.tell(event), nodes: settings.vault.addresses.map((address) => ({ name: address, address })) };
     let lock: ClusterLock | undefined;
