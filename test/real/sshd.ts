@@ -12,6 +12,8 @@ export interface SshdOptions {
   readonly sftp?: boolean;
   /** Third octet of 127.0.X.i, so that worlds do not meet. */
   readonly net?: number;
+  /** Folders that each manager has to itself in a mount namespace of its own (needs root): absolute path → below its home. */
+  readonly mounts?: Readonly<Record<string, string>>;
   /** Lines for each sshd_config. */
   readonly config?: readonly string[];
 }
@@ -78,7 +80,8 @@ async function startOne(options: SshdOptions, { name, address, key }: { name: st
   ].join('\n'));
   let child: ChildProcess;
   const start = async () => {
-    child = spawn(sshdPath(), ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    const [program, ...args] = underMounts(options, home, [sshdPath(), '-D', '-e', '-f', config]);
+    child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-2000); });
     await answers(address, port, () => (child.exitCode === null ? undefined : `sshd of ${name} ended with ${child.exitCode}: ${said}`));
@@ -90,6 +93,13 @@ async function startOne(options: SshdOptions, { name, address, key }: { name: st
     start,
     stop: () => endGroup(child),
   };
+}
+
+/** `exec` twice: the sshd is the very process that was started, and ends by its pid. */
+function underMounts({ mounts }: SshdOptions, home: string, command: readonly string[]): readonly string[] {
+  if (mounts === undefined) return command;
+  const script = Object.entries(mounts).map(([path, below]) => `mkdir -p '${home}/${below}' && mount --bind '${home}/${below}' '${path}'`).join(' && ');
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', `${script} && exec "$@"`, 'sh', ...command];
 }
 
 /** The listener and the sessions that it serves: a process group of their own. */
