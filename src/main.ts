@@ -24,7 +24,10 @@ async function report(error: unknown, json: boolean): Promise<number> {
     return error.exitCode;
   }
   const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
-  const page = `Unexpected: ${messageOf(error)}${cause}\n\nSafe:\n  every step that was reported done is on disk; nothing is deleted before every manager holds the keys.\n\nNext:\n  vaultctl status\n  then the same command again: it looks at the world and goes on from there\n`;
+  const page = [
+    `Unexpected: ${messageOf(error)}${cause}`, '', 'Safe:', '  every step that was reported done is on disk; nothing is deleted before every manager holds the keys.',
+    '', 'Next:', '  vaultctl status', '  then the same command again: it looks at the world and goes on from there', '',
+  ].join('\n');
   if (json) process.stdout.write(`${redactedJson({ is: 'halt', code: 'unexpected', what: messageOf(error), exit: exitCodes.unexpected })}\n`);
   else process.stderr.write(redact(page + (process.env.VAULTCTL_DEBUG === '1' && error instanceof Error ? `\n${error.stack}\n` : '')));
   return exitCodes.unexpected;

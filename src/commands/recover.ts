@@ -97,7 +97,8 @@ async function archive(session: Session, lock: ClusterLock, operation: string): 
   const seen = await survey(world.eyes);
   const silent = seen.managers.flatMap((sight) => (sight.reached ? [] : [{ host: sight.manager.name, why: sight.error.message }]));
   if (silent.length > 0) throw new Halt(haltTexts.managersUnreachable(silent, 'recover --archive', settings.inventory));
-  if (seen.nodes.some((sight) => !sight.reached)) throw new Halt(haltTexts.vaultUnreachable(seen.nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }])), settings.inventory));
+  const mute = seen.nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+  if (mute.length > 0) throw new Halt(haltTexts.vaultUnreachable(mute, settings.inventory));
   const initialised = seen.nodes.some((sight) => sight.reached && sight.status.initialized);
   const verdict = initialised ? await proveLive(hands, candidatesOf(seen)) : undefined;
   if (verdict?.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, settings.inventory));

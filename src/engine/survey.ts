@@ -96,7 +96,9 @@ export async function lookAtManager(host: HostEyes, manager: Manager): Promise<R
 }
 
 function readPaper(role: Role, host: string, path: string, found: Exclude<FileSight, { is: 'absent' }>, uid: number): Paper {
-  const base = { role, host, path, modifiedMs: found.is === 'file' ? found.modifiedMs : 0, tooOpen: found.is === 'file' && ((found.mode & 0o077) !== 0 || found.uid !== uid), throughLink: found.is === 'file' && found.throughLink };
+  const file = found.is === 'file' ? found : undefined;
+  const tooOpen = file !== undefined && ((file.mode & 0o077) !== 0 || file.uid !== uid);
+  const base = { role, host, path, modifiedMs: file?.modifiedMs ?? 0, tooOpen, throughLink: file?.throughLink ?? false };
   // What was on its way to a file without secrets is litter, whatever is in it.
   if (role === 'sibling' && path.endsWith('.plain')) return { ...base, is: 'blank' };
   if (found.is === 'unreadable') return { ...base, is: 'unreadable', why: found.why };

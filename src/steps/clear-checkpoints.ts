@@ -20,7 +20,10 @@ export function clearCheckpoints<R extends Held>(flow: string): Step<R, R> {
     look: async (_eyes, held) => (held.fromCheckpoint ? { is: 'pending' } : { is: 'done', out: held }),
     act: async (hands, held) => {
       const old = await olderSnapshots(held);
-      const work = reached(held.survey).map((sight) => ({ sight, operations: [...clearing(hands, held, sight), ...old.filter(({ host }) => host === sight.manager.name).map(({ path }) => ({ do: 'remove' as const, path }))] }));
+      const work = reached(held.survey).map((sight) => {
+        const snapshots = old.filter(({ host }) => host === sight.manager.name).map(({ path }): FileOperation => ({ do: 'remove', path }));
+        return { sight, operations: [...clearing(hands, held, sight), ...snapshots] };
+      });
       const { failed } = await applyOnAll(hands, work);
       if (failed.length > 0) throw new Halt(haltTexts.undelivered(failed, held.keptAt, flow, hands.settings.inventory));
       return held;

@@ -12,7 +12,10 @@ import { heldFrom } from './which-keys-live.ts';
 export function importKeys(sets: readonly KeySet[]): Fork<Scene, { keysHeld: Held }> {
   return {
     name: 'import-keys', title: 'prove the imported keys on this Vault',
-    look: async (eyes, { survey }) => ({ is: 'unproven', because: 'Vault must accept the imported keys', likely: { to: 'keysHeld', record: record(heldFrom(eyes, survey, { set: sets[0]!, sources: [] }, candidatesOf(survey)), sets[0]!) } }),
+    look: async (eyes, { survey }) => {
+      const first = heldFrom(eyes, survey, { set: sets[0]!, sources: [] }, candidatesOf(survey));
+      return { is: 'unproven', because: 'Vault must accept the imported keys', likely: { to: 'keysHeld', record: record(first, sets[0]!) } };
+    },
     prove: async (hands, { survey }) => {
       const verdict = await proveLive(hands, sets.map((set) => ({ set, sources: [] })));
       if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));

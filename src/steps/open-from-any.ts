@@ -1,11 +1,12 @@
 import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
-import { lookAtManager, lookAtNode, type ManagerSight, type NodeSight, papersOf } from '../engine/survey.ts';
+import { lookAtManager, type ManagerSight, type NodeSight, papersOf } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
 import { openNode } from '../vault/unseal.ts';
+import { reachedNodes } from './prove-live.ts';
 import { joinAgain } from './unseal-vault.ts';
 
 /** `leftover`: checkpoints that some later run must finish: they make the exit code 4. */
@@ -16,7 +17,7 @@ export const openFromAny: Step<undefined, Opened> = {
   name: 'open-from-any', title: 'unseal every node', kind: 'repeat',
   look: async () => ({ is: 'pending' }),
   act: async (hands) => {
-    const nodes = await Promise.all(hands.nodes.map((node) => lookAtNode(hands, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
+    const nodes = await reachedNodes(hands);
     refuse(hands, nodes);
     const sealed = new Map(nodes.flatMap((sight) => (sight.reached && sight.status.initialized && sight.status.sealed ? [[sight.node.name, sight.node.address] as const] : [])));
     const unreached = nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));

@@ -1,6 +1,6 @@
 import { cameFrom, type Candidate } from '../engine/candidates.ts';
 import { lookAtNode, type NodeSight } from '../engine/survey.ts';
-import type { Hands, Prover } from '../engine/world.ts';
+import type { Eyes, Hands, Prover } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
@@ -74,11 +74,14 @@ export function activeOf(sights: readonly NodeSight[]): Extract<NodeSight, { rea
 }
 
 export function describeNode(sight: NodeSight): string {
-  return sight.reached ? `${sight.node.name}: ${sight.health}${sight.status.sealed && sight.status.initialized ? ` (${sight.status.progress} of ${sight.status.threshold} shares given)` : ''}` : `${sight.node.name}: ${sight.error.message}`;
+  if (!sight.reached) return `${sight.node.name}: ${sight.error.message}`;
+  const { sealed, initialized, progress, threshold } = sight.status;
+  return `${sight.node.name}: ${sight.health}${sealed && initialized ? ` (${progress} of ${threshold} shares given)` : ''}`;
 }
 
-export async function reachedNodes(hands: Hands): Promise<NodeSight[]> {
-  return Promise.all(hands.nodes.map((node) => lookAtNode(hands, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
+/** Every node as it is now; one that does not answer is not reached. */
+export async function reachedNodes(eyes: Eyes): Promise<NodeSight[]> {
+  return Promise.all(eyes.nodes.map((node) => lookAtNode(eyes, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
 }
 
 /** The set that opened each sealed node; sets that a node refused are not tried on it again. */

@@ -54,7 +54,10 @@ export const restoreSnapshot: Step<Found, Scene> = {
 /** Which of our sets opens what is there now. */
 export const whichSetOpens: Fork<Scene, { keysHeld: Held }> = {
   name: 'which-set-opens', title: 'find the set that opens it',
-  look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: 'Vault must accept one of the sets', likely: { to: 'keysHeld', record: held(heldFrom(eyes, seen, candidatesOf(seen)[0]!, candidatesOf(seen))) } }),
+  look: async (eyes, { survey: seen }) => {
+    const candidates = candidatesOf(seen);
+    return { is: 'unproven', because: 'Vault must accept one of the sets', likely: { to: 'keysHeld', record: held(heldFrom(eyes, seen, candidates[0]!, candidates)) } };
+  },
   prove: async (hands, { survey: seen }) => {
     const candidates: Candidate[] = candidatesOf(seen);
     const verdict = await proveLive(hands, candidates);

@@ -1,12 +1,12 @@
 import type { Step } from '../engine/flow.ts';
-import { lookAtNode, type NodeSight } from '../engine/survey.ts';
+import type { NodeSight } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
-import { activeOf, waitForActive } from './prove-live.ts';
+import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
 
 /** What unsealing needs to know; every flow's record from `keysHeld` on has it. */
 export interface Openable {
@@ -20,7 +20,7 @@ export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
   return {
     name: 'unseal-vault', title: 'unseal every Vault node', kind: 'repeat',
     look: async (eyes, record) => {
-      const sights = await sightsOf(eyes);
+      const sights = await reachedNodes(eyes);
       return activeOf(sights) !== undefined && sights.every((sight) => isOpen(sight) || isAllowedMissing(eyes, sight)) ? { is: 'done', out: record } : { is: 'pending' };
     },
     act: async (hands, record) => {
@@ -33,17 +33,13 @@ export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
   };
 }
 
-async function sightsOf(eyes: Eyes): Promise<NodeSight[]> {
-  return Promise.all(eyes.nodes.map((node) => lookAtNode(eyes, node).catch((error: unknown): NodeSight => ({ reached: false, node, error: error as Error }))));
-}
-
 const REJECTS = 'it rejects the keys';
 const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
 const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
 
 /** A follower whose leader restarted before its challenge was answered waits for ever, unless it joins once more. */
 export async function joinAgain(hands: Hands, node: ClusterNode): Promise<void> {
-  const leader = activeOf(await sightsOf(hands));
+  const leader = activeOf(await reachedNodes(hands));
   if (leader !== undefined && leader.node.address !== node.address) await hands.vault.raftJoin(node.address, leader.node.address, hands.settings.vault.ca);
 }
 
@@ -62,7 +58,7 @@ async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host:
   };
   const attempt = (sight: NodeSight, work: (node: ClusterNode) => Promise<void>) => work(sight.node).catch((error: unknown) => { failed.set(sight.node.name, messageOf(error)); });
 
-  const sights = (await sightsOf(hands)).filter((sight) => !isOpen(sight) && !isAllowedMissing(hands, sight));
+  const sights = (await reachedNodes(hands)).filter((sight) => !isOpen(sight) && !isAllowedMissing(hands, sight));
   for (const sight of sights) if (!sight.reached) failed.set(sight.node.name, sight.error.message);
   await Promise.all(sights.filter((sight) => sight.reached && sight.status.initialized).map((sight) => attempt(sight, open)));
   const now = await waitForActive(hands);

@@ -7,7 +7,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameSet } from '../model/keys.ts';
 import { missingOf } from './places.ts';
-import { activeOf, proveLive } from './prove-live.ts';
+import { activeOf, proveLive, reachedNodes } from './prove-live.ts';
 import type { Scene } from './records.ts';
 
 export interface Proven extends Scene { readonly set: KeySet }
@@ -75,7 +75,7 @@ export const tryToken: Step<Proven, Proven> = {
   name: 'try-token', title: 'the root token is alive', kind: 'check',
   look: async (eyes, proven) => {
     if (proven.set.rootToken.empty) { eyes.tell({ is: 'note', text: 'the files hold no root token (revoked on purpose)' }); return { is: 'done', out: proven }; }
-    const active = activeOf(await Promise.all(eyes.nodes.map(async (node) => ({ reached: true as const, node, status: await eyes.vault.sealStatus(node.address), health: await eyes.vault.health(node.address) }))).catch(() => []));
+    const active = activeOf(await reachedNodes(eyes));
     if (active === undefined) return stuck(eyes, ['no node is active: the token could not be tried']);
     try {
       await eyes.vault.lookupSelf(active.node.address, proven.set.rootToken);

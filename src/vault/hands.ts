@@ -2,7 +2,8 @@ import type { KeySet } from '../model/keys.ts';
 import { Secret } from '../model/secret.ts';
 import { WireError } from '../ports/vault.ts';
 import {
-  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, tokenSchema, VaultError, type VerifyAnswer, verifyStatusSchema, verifyUpdateSchema,
+  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema,
+  shaped, tokenSchema, VaultError, type VerifyAnswer, verifyStatusSchema, verifyUpdateSchema,
 } from './answers.ts';
 import { VaultEyes } from './eyes.ts';
 
