@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { KilledWorld } from './killed-world.ts';
+import { type Ended, KilledWorld } from './killed-world.ts';
 
 /** The program itself, killed with SIGKILL at every request boundary; two managers on this machine, one real server. */
 describe('kill -9 of the real program at every request boundary', { timeout: 900_000 }, () => {
@@ -23,6 +23,14 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
     assert.equal(opened.code, 0, `${why}: the files do not open a freshly restarted server:\n${opened.text}`);
   }
 
+  /** How often a run polls for a leader is not the same every time: one that ended well with fewer requests was not hit. */
+  function endedBefore(at: number, struck: Ended, why: string): boolean {
+    if (struck.signal === 'SIGKILL') return false;
+    assert.equal(struck.code, 0, `${why}: it was not killed, and did not end well:\n${struck.text}`);
+    assert.ok(world.requests().length < at, `${why}: the request came, and it was not killed`);
+    return true;
+  }
+
   it('install: at most the init reply is lost, and then it is recognised; every other kill is finished by the next run', async (t) => {
     assert.equal((await world.run('install')).code, 0);
     const requests = world.requests();
@@ -34,10 +42,11 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
         await world.empty();
         const why = `install killed ${when} request ${at} (${requests[at - 1]})`;
         const struck = await world.run('install', { at, when, signals: ['SIGKILL'] });
-        assert.equal(struck.signal, 'SIGKILL', `${why}: it was not killed:\n${struck.text}`);
+        if (endedBefore(at, struck, why)) continue;
+        const hit = world.requests()[at - 1];
         kills += 1;
         const resumed = await world.run('install');
-        if (requests[at - 1] === 'PUT sys/init' && when === 'after') {
+        if (hit === 'PUT sys/init' && when === 'after') {
           assert.equal(resumed.code, 3, `${why}:\n${resumed.text}`);
           assert.match(resumed.text, /nobody ever held these keys/);
           lost += 1;
@@ -63,7 +72,7 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
       for (const when of ['before', 'after'] as const) {
         const why = `rotate killed ${when} request ${at} (${requests[at - 1]})`;
         const struck = await world.run('rotate', { at, when, signals: ['SIGKILL'] });
-        assert.equal(struck.signal, 'SIGKILL', `${why}: it was not killed:\n${struck.text}`);
+        if (endedBefore(at, struck, why)) continue;
         kills += 1;
         const resumed = await world.run('rotate');
         assert.equal(resumed.code, 0, `${why}:\n${resumed.text}`);
