@@ -12,6 +12,8 @@ const tools = {
   'ansible-playbook': { package: 'ansible-core', why: 'the bench runs the same flow as a playbook' },
   flock: { package: 'util-linux', why: 'the lock on a manager is flock' },
   strace: { package: 'strace', why: 'a server is killed in the middle of its own writes' },
+  ip: { package: 'iproute2', why: "a manager's network is cut in a network namespace", forRoot: true },
+  'mkfs.ext4': { package: 'e2fsprogs', why: 'the power of a disk is cut on an ext4 of its own', forRoot: true },
   busybox: { package: 'busybox-static', why: 'a minimal manager has nothing but busybox' },
 };
 
