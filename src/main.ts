@@ -9,7 +9,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     return;
   }
   try {
-    const [{ machine }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
+    const [{ keepMemoryPrivate, machine }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
+    await keepMemoryPrivate();
     process.exitCode = await runCommand(machine, argv, version);
   } catch (error) {
     process.exitCode = await report(error, argv.includes('--json'));

@@ -12,6 +12,8 @@ import type { Event } from './ports/operator.ts';
 import { WireError } from './ports/vault.ts';
 import { HostError } from './ports/hosts.ts';
 
+export { keepMemoryPrivate } from './adapters/keep-memory-private.ts';
+
 /** The real machine: the only place where real adapters are built. */
 export const machine: Machine = {
   files: nodeInventoryFiles,

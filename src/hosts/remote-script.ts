@@ -39,7 +39,7 @@ export const FAILED = 70;
  * line of stdin into it and syncs it: dd does both on the very descriptor; `place` renames and syncs the folder.
  * `spoilt`: keys that were written whole and could not be synced stay as evidence, anything less goes.
  */
-export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"; U=$(id -u); G=$(id -g)
+export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; { ulimit -c 0; echo 0 >/proc/self/coredump_filter; } 2>/dev/null; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"; U=$(id -u); G=$(id -g)
 fail() { printf 'VAULTCTL %s %s\\n' "$1" "$2" >&2; exit ${FAILED}; }
 [ "$(command -v printf)" = printf ] || fail tool "printf is not built into sh: what it writes would be seen among the processes"
 size() { stat -c %s -- "$1"; }

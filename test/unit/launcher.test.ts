@@ -62,6 +62,10 @@ function run(node: string[], folder: string, ...args: string[]) {
   return spawnSync(program, [...options, join(folder, 'bin/vaultctl.js'), ...args], { encoding: 'utf8', timeout: 60_000 });
 }
 
+function runWith(env: Record<string, string>, node: string[], folder: string, ...args: string[]) {
+  const [program = '', ...options] = node;
+  return spawnSync(program, [...options, join(folder, 'bin/vaultctl.js'), ...args], { encoding: 'utf8', timeout: 60_000, env: { PATH: process.env['PATH'], ...env } });
+}
 
 const olds: [name: string, node: string[]][] = [['a Node that is too old', pretendedOld]];
 const old = reallyOld();
@@ -114,6 +118,29 @@ describe('bin/vaultctl.js', () => {
       assert.match(result.stderr, /^vaultctl: needs Node 24\.15 or newer .*npm ci.*\n$/);
     });
   }
+
+  const telling: [env: Record<string, string>, said: string][] = [
+    [{ NODE_DEBUG: 'http,net,stream' }, 'NODE_DEBUG'], [{ NODE_DEBUG_NATIVE: 'http' }, 'NODE_DEBUG_NATIVE'],
+    ...['--inspect=0', '--heapsnapshot-signal=SIGUSR2', '--tls-keylog=/nonexistent/log', '--report-uncaught-exception', '--abort-on-uncaught-exception', '--max-old-space-size=200 --require=node:fs', '--import data:text/javascript,0']
+      .map((options): [Record<string, string>, string] => [{ NODE_OPTIONS: options }, 'NODE_OPTIONS']),
+    [{ NODE_DEBUG: 'tls', NODE_OPTIONS: '--trace-tls' }, 'NODE_DEBUG and NODE_OPTIONS'],
+  ];
+  for (const [env, said] of telling) {
+    it(`starts afresh without ${JSON.stringify(env)}, and says so`, () => {
+      const folder = installation({ dist: `export async function main(argv) { console.log(JSON.stringify([argv, process.env.NODE_DEBUG, process.env.NODE_DEBUG_NATIVE, process.env.NODE_OPTIONS])); process.exitCode = 7; }` });
+      const { status, stdout, stderr } = runWith(env, recent, folder, 'a b');
+      assert.deepEqual([status, JSON.parse(stdout.trim().split('\n').at(-1)!)], [7, [['a b'], null, null, null]]);
+      assert.ok(stderr.includes(`vaultctl: ${said} would show or save what is in memory, keys too: left out\n`), stderr);
+    });
+  }
+
+  it('lets the options of Node pass that tell nobody anything, and no library see DEBUG', () => {
+    const folder = installation({ dist: `export async function main() { console.log(JSON.stringify([process.env.NODE_OPTIONS, process.env.DEBUG, process.ppid])); }` });
+    const NODE_OPTIONS = '--max-old-space-size=4096 --use-openssl-ca --dns-result-order ipv4first';
+    const { stdout, stderr } = runWith({ NODE_OPTIONS, DEBUG: '*' }, recent, folder);
+    assert.equal(stderr, '');
+    assert.deepEqual(JSON.parse(stdout), [NODE_OPTIONS, null, process.pid]);
+  });
 
   it('says in one line how to get dist/ when it is missing', () => {
     const result = run(recent, installation(), '--version');
