@@ -1,4 +1,5 @@
 import type { Experiment } from './experiment.ts';
+import { requestBoundaries } from './request-boundaries.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [];
+export const experiments: readonly Experiment[] = [requestBoundaries];

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { whatIsWrong } from '../../prove/judge.ts';
 import { type Ended, KilledWorld } from './killed-world.ts';
 
 /** The program itself, killed with SIGKILL at every request boundary; two managers on this machine, one real server. */
@@ -10,17 +9,8 @@ describe('kill -9 of the real program at every request boundary', { timeout: 900
   before(async () => { world = await KilledWorld.start(); });
   after(async () => { await world.end(); });
 
-  /** Equal files, three keys, 0600, nothing left over, and they open the server after a restart. */
   async function allIsWell(why: string): Promise<void> {
-    const [first, ...others] = world.files();
-    for (const other of others) assert.equal(other, first, `${why}: the managers differ`);
-    assert.deepEqual(Object.keys(JSON.parse(first!) as object), ['root_token', 'unseal_keys', 'key_threshold'], why);
-    for (const name of world.names) assert.equal(statSync(join(world.keysFolder(name), 'vault-unseal.json')).mode & 0o777, 0o600, why);
-    assert.deepEqual(world.leftovers(), [], why);
-    await world.vault.node(0).kill('SIGKILL');
-    await world.vault.node(0).start();
-    const opened = await world.run('unseal');
-    assert.equal(opened.code, 0, `${why}: the files do not open a freshly restarted server:\n${opened.text}`);
+    assert.equal(await whatIsWrong(world), undefined, why);
   }
 
   /** How often a run polls for a leader is not the same every time: one that ended well with fewer requests was not hit. */

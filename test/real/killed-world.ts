@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { type SshdManager, type SshdWorld, startSshd } from './sshd.ts';
 import { type FrontMode, startTokenFront, type TokenFront } from './token-front.ts';
 import { type Servers, startVault } from './vault.ts';
 
@@ -10,41 +11,49 @@ const repository = resolve(import.meta.dirname, '../..');
 /** `before` the server sees the n-th request of a run, or `after` it has answered and before we hear of it. */
 export interface Strike { readonly at: number; readonly when: 'before' | 'after'; readonly signals: readonly NodeJS.Signals[] }
 export interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly text: string }
+export interface Begun { readonly child: ChildProcess; readonly ended: Promise<Ended> }
+/** `m2` behind a real sshd on 127.0.NET.1; lines for its sshd_config. */
+export interface SecondOverSsh { readonly net: number; readonly config?: readonly string[] }
 
-/** The real program on a real server behind a front that strikes at chosen requests; two managers on this machine. */
+/** The real program on a real server behind a front that strikes at chosen requests; two managers: this machine, and this machine again or a real sshd. */
 export class KilledWorld {
   readonly names = ['m1', 'm2'];
   readonly folder: string;
   readonly vault: Servers;
   readonly front: TokenFront;
+  readonly sshd: SshdWorld | undefined;
   #before = 0;
   readonly inventory: string;
 
-  private constructor(folder: string, vault: Servers, front: TokenFront) {
+  private constructor(folder: string, vault: Servers, front: TokenFront, sshd: SshdWorld | undefined) {
     this.folder = folder;
     this.vault = vault;
     this.front = front;
+    this.sshd = sshd;
     this.inventory = join(folder, 'hosts.yaml');
     const own = (path: string) => `"${folder}/{{ inventory_hostname }}/${path}"`;
     writeFileSync(this.inventory, ['all:', '  vars:', `    vault_addresses: ["${front.address}"]`, '    vault_cluster_name: kill', `    vault_creds_host_path: ${own('etc/vault-unseal.json')}`,
       `    vault_creds_init_tmp_path: ${own('etc/vault-creds-init.json.tmp')}`, `    vault_creds_rotate_tmp_path: ${own('etc/vault-creds-rotate.json.tmp')}`, `    vault_snapshot_dir: ${own('snapshots')}`,
-      '  children:', '    managers:', '      hosts:', ...this.names.map((name) => `        ${name}: { ansible_connection: local }`), ''].join('\n'));
+      '  children:', '    managers:', '      hosts:', ...this.names.map((name) => `        ${name}: { ${connection(sshd, name)} }`), ''].join('\n'));
     this.#freshManagers();
   }
 
-  static async start(mode: FrontMode = 'plain'): Promise<KilledWorld> {
+  static async start(mode: FrontMode = 'plain', second?: SecondOverSsh): Promise<KilledWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kill-'));
     const vault = await startVault(join(folder, 'vault'));
-    return new KilledWorld(folder, vault, await startTokenFront(vault.addresses[0]!, mode));
+    const sshd = second === undefined ? undefined : await startSshd({ world: join(folder, 'sshd'), names: ['m2'], ...second });
+    return new KilledWorld(folder, vault, await startTokenFront(vault.addresses[0]!, mode), sshd);
   }
 
   async end(): Promise<void> {
     await this.front.close();
+    await this.sshd?.stop();
     await this.vault.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   keysFolder(name: string): string { return join(this.folder, name, 'etc'); }
+  snapshots(name: string): string { return join(this.folder, name, 'snapshots'); }
 
   #freshManagers(): void {
     for (const name of this.names) { rmSync(join(this.folder, name), { recursive: true, force: true }); mkdirSync(this.keysFolder(name), { recursive: true, mode: 0o755 }); }
@@ -58,10 +67,22 @@ export class KilledWorld {
     this.#freshManagers();
   }
 
-  run(verb: string, strike?: Strike): Promise<Ended> {
-    const child = spawn(process.execPath, [join(repository, 'bin/vaultctl.js'), verb, '-i', this.inventory], { stdio: ['ignore', 'pipe', 'pipe'] });
-    const deadly = strike?.signals.includes('SIGKILL') ?? false;
+  /** @param node words between Node and the program: `['--import', FILE]` */
+  begin(argv: readonly string[], node: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Begun {
+    const [verb, ...more] = argv;
+    const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...more], { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#before = this.front.requests.length;
+    this.front.onRequest(() => undefined);
+    this.front.dropReply(() => false);
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    child.stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    return { child, ended: new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); }) };
+  }
+
+  run(verb: string, strike?: Strike): Promise<Ended> {
+    const { child, ended } = this.begin([verb]);
+    const deadly = strike?.signals.includes('SIGKILL') ?? false;
     const strikes = (number: number, when: Strike['when']) => {
       if (strike === undefined || when !== strike.when || number - this.#before !== strike.at) return false;
       for (const signal of strike.signals) child.kill(signal);
@@ -69,10 +90,7 @@ export class KilledWorld {
     };
     this.front.onRequest(({ number }) => (strikes(number, 'before') ? 'drop' : undefined));
     this.front.dropReply(({ number }) => strikes(number, 'after'));
-    let text = '';
-    child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
-    return new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); });
+    return ended;
   }
 
   /** `PUT sys/init`, in order, of the last run. */
@@ -85,4 +103,13 @@ export class KilledWorld {
   leftovers(): string[] {
     return this.names.flatMap((name) => readdirSync(this.keysFolder(name)).filter((file) => /\.tmp$|\.(intent|keys|plain)$/.test(file)).map((file) => `${name}/${file}`));
   }
+}
+
+function connection(sshd: SshdWorld | undefined, name: string): string {
+  const manager: SshdManager | undefined = sshd?.managers.find((one) => one.name === name);
+  if (sshd === undefined || manager === undefined) return 'ansible_connection: local';
+  return [
+    'ansible_connection: ssh', `ansible_host: ${manager.address}`, `ansible_port: ${manager.port}`, `ansible_user: ${manager.user}`,
+    `ansible_ssh_private_key_file: ${sshd.key}`, `ansible_ssh_common_args: "-o UserKnownHostsFile=${sshd.knownHosts}"`,
+  ].join(', ');
 }
