@@ -42,7 +42,10 @@ export function parseJson(bytes: Uint8Array): ParsedJson {
   return { is: 'json', value: value as Record<string, unknown> };
 }
 
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+/** As a server takes it: whole groups of four in base64, or hex. What is cut off within a group no server would judge, so it could never be proven wrong. */
+const SHARE = /^(?:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})|(?:[0-9a-fA-F]{2})+)$/;
+/** Shamir's x coordinate is one byte. */
+const MOST_SHARES = 255;
 
 export function parseKeys(value: Record<string, unknown>): ParsedKeyFile {
   const no = (why: string): ParsedKeyFile => ({ is: 'unreadable', why });
@@ -50,7 +53,8 @@ export function parseKeys(value: Record<string, unknown>): ParsedKeyFile {
   const { root_token: token, unseal_keys: shares, key_threshold: threshold } = value;
   if (typeof token !== 'string') return no('root_token is not a string');
   if (!Array.isArray(shares) || shares.length === 0) return no('unseal_keys is not a list of shares');
-  const bad = shares.findIndex((share) => typeof share !== 'string' || !BASE64.test(share) || share.length < 20 || share.length > 4096);
+  if (shares.length > MOST_SHARES) return no(`unseal_keys holds ${shares.length} shares, and no server makes more than ${MOST_SHARES}`);
+  const bad = shares.findIndex((share) => typeof share !== 'string' || share.length < 20 || share.length > 4096 || !SHARE.test(share));
   if (bad !== -1) return no(`unseal_keys[${bad}] is not a share in base64`);
   if (new Set(shares).size !== shares.length) return no('unseal_keys holds one share twice');
   if (typeof threshold !== 'number' || !Number.isInteger(threshold) || threshold < 1) return no('key_threshold is not a whole number above 0');

@@ -24,6 +24,8 @@ export type EveryShare = { readonly is: 'ok' } | { readonly is: 'broken'; readon
  * no arithmetic can tell which one is wrong.
  */
 export async function proveAllShares({ shares, threshold }: KeySet): Promise<EveryShare> {
+  const doubled = shares.flatMap((share, index) => (shares.findIndex((other) => other.equals(share)) === index ? [] : [index]));
+  if (threshold < 1 || shares.length < threshold || doubled.length > 0) return { is: 'broken', bad: doubled.length > 0 ? doubled : shares.map((_, index) => index) };
   if (threshold === 1) return shares.length === 1 && bytesOf(shares[0]!).length > 0 ? { is: 'ok' } : { is: 'broken', bad: shares.map((_, index) => index) };
   const base = shares.slice(0, threshold - 1);
   const keys: string[] = [];
