@@ -135,15 +135,23 @@ export function paperOf(sight: ReachedManager, role: Role): Paper | undefined {
 }
 
 const SNAPSHOT = /^vault-.*\.snap$/;
+const SNAPSHOT_OR_REMAINS = /^(vault-.*\.snap|\.vault-.*\.snap\.[0-9a-f]{8,64}\.plain)$/;
 
 /**
  * Snapshots that rotations left on a manager, oldest first: their names begin with their time. A look of its own, so
  * that a folder of snapshots that cannot be listed never hides the keys.
  * @throws HostError
  */
-export async function snapshotsOn({ manager, host }: ReachedManager): Promise<{ readonly host: string; readonly path: string; readonly bytes: number }[]> {
+export function snapshotsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT); }
+
+/** The same, and what rotations left that died while they wrote one. */
+export function snapshotsAndRemainsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT_OR_REMAINS); }
+
+interface SnapshotFile { readonly host: string; readonly path: string; readonly bytes: number }
+
+async function snapshotFolder({ manager, host }: ReachedManager, pattern: RegExp): Promise<SnapshotFile[]> {
   const sight = await host.look({ files: [], folders: [manager.paths.snapshots], limitBytes: 0 });
   const names = sight.folders.get(manager.paths.snapshots)?.names ?? [];
-  return names.filter(({ name }) => SNAPSHOT.test(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  return names.filter(({ name }) => pattern.test(name)).toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, size }) => ({ host: manager.name, path: `${manager.paths.snapshots}/${name}`, bytes: size }));
 }

@@ -1,7 +1,7 @@
 import { setsIn } from '../engine/candidates.ts';
 import { each } from '../engine/each-host.ts';
 import type { Step } from '../engine/flow.ts';
-import { type Paper, reached, type ReachedManager, snapshotsOn } from '../engine/survey.ts';
+import { type Paper, reached, type ReachedManager, snapshotsAndRemainsOn } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
@@ -44,7 +44,7 @@ function clearing(hands: Hands, held: Held, sight: ReachedManager): FileOperatio
 /** Kept until the next rotation has a snapshot of its own, on two managers, and has ended well. */
 async function olderSnapshots({ snapshots, survey }: Held): Promise<Place[]> {
   if (snapshots === undefined || snapshots.length === 0) return [];
-  const found = await each(reached(survey), snapshotsOn);
+  const found = await each(reached(survey), snapshotsAndRemainsOn);
   return found.flatMap((outcome) => (outcome.is === 'ok' ? outcome.value : [])).filter((old) => !snapshots.some(({ host, path }) => host === old.host && path === old.path));
 }
 

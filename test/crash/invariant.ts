@@ -150,7 +150,7 @@ export async function checkDone(world: World): Promise<string | undefined> {
   if (closed.length > 0) return `done, and ${closed.map(({ node }) => node.name).join(', ')} is not open`;
   if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
   for (const manager of world.machines.values()) {
-    const litter = [...(manager.find(FOLDER)?.names.keys() ?? [])].filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name));
+    const litter = [FOLDER, PATHS.snapshots].flatMap((folder) => [...(manager.find(folder)?.names.keys() ?? [])]).filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name));
     if (litter.length > 0) return `done, and ${manager.hostname} has ${litter.join(', ')} left over`;
   }
   return tooOpen(world);

@@ -116,3 +116,8 @@ test('a main that cannot be read this once is set aside only while another live 
     { kind: 'fails', on: /^disk m2 (stat|read) \/etc\/kubernetes\/vault-unseal\.json$/ },
   ]);
 });
+
+test('what a rotation that died while it wrote its snapshot left of it goes with the next one that ends well', async () => {
+  const { story } = await endsWell('rotate-1x1', [{ kind: 'die', on: /^disk m1 file\.sync .*\.snap\..*\.plain$/ }]);
+  assert.deepEqual(story, ['rotate: died', 'rotate: done']);
+});
