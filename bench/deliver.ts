@@ -4,6 +4,9 @@ import { systemClock } from '../src/adapters/clock.ts';
 import { each } from '../src/engine/each-host.ts';
 import type { Manager } from '../src/model/settings.ts';
 
+// As src/main.ts does.
+Error.stackTraceLimit = 0;
+
 /** One process that delivers a file to every host of a list, as a flow does: one connection each, guard, fence, read back. */
 interface List { readonly key: string; readonly knownHosts: string; readonly hosts: readonly { name: string; address: string; port: number; user: string; path: string }[] }
 const list = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as List;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
 import { startSshd } from '../test/real/sshd.ts';
 import { median, ratios, type Row, spread, timed } from './measure.ts';
 
@@ -19,6 +20,8 @@ export async function delivery(hosts: number, rounds: number): Promise<Row> {
     writeFileSync(lines, world.managers.map(({ address, port, user, folder: path }) => `${address} ${port} ${user} ${path}`).join('\n'));
     const script = 'set -C; umask 077; cat > "$1/.f.$$" && sync "$1/.f.$$" && mv -f "$1/.f.$$" "$1/f" && sync "$1"';
     const openssh = `xargs -P32 -L1 sh -c 'ssh -F none -o BatchMode=yes -o UserKnownHostsFile=${world.knownHosts} -o KexAlgorithms=curve25519-sha256 -i ${world.key} -p "$1" "$2@$0" "${script.replaceAll('"', '\\"').replaceAll('$', '\\$').replaceAll('\\$1', '$3')}" < ${content}' < ${lines}`;
+    const program = join(folder, 'deliver.mjs');
+    await bundled(resolve(import.meta.dirname, 'deliver.ts'), program);
     const ours: number[] = [];
     const theirs: number[] = [];
     const cpu: { own: number[]; other: number[] } = { own: [], other: [] };
@@ -27,7 +30,7 @@ export async function delivery(hosts: number, rounds: number): Promise<Row> {
       if (other.code !== 0) throw new Error(other.text.slice(-1000));
       theirs.push(other.wallMs);
       cpu.other.push(other.cpuMs);
-      const own = await timed(process.execPath, [resolve(import.meta.dirname, 'deliver.ts'), list]);
+      const own = await timed(process.execPath, [program, list]);
       if (own.code !== 0) throw new Error(own.text.slice(-1000));
       ours.push(own.wallMs);
       cpu.own.push(own.cpuMs);
@@ -38,4 +41,12 @@ export async function delivery(hosts: number, rounds: number): Promise<Row> {
     await world.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** As scripts/build.mjs bundles the program: what is measured starts like what is shipped. */
+async function bundled(entry: string, outfile: string): Promise<void> {
+  const banner = `const __module = process.getBuiltinModule('node:module'), __filename = process.getBuiltinModule('node:url').fileURLToPath(import.meta.url);
+const require = __module.createRequire(__filename), __dirname = process.getBuiltinModule('node:path').dirname(__filename);
+__module.enableCompileCache(__dirname + '/compile-cache');`;
+  await build({ entryPoints: [entry], outfile, bundle: true, format: 'esm', platform: 'node', target: 'node24', external: ['*.node', 'cpu-features'], banner: { js: banner }, logLevel: 'error' });
 }

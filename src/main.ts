@@ -8,6 +8,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.getBuiltinModule('node:fs').writeSync(1, `${version}\n`);
     return;
   }
+  // Node throws and catches an error inside every createCipheriv, and ssh2 makes a cipher for every packet: with a stack
+  // that nobody reads, it is the dearest part of a packet.
+  if (process.env.VAULTCTL_DEBUG !== '1') Error.stackTraceLimit = 0;
   try {
     const [{ keepMemoryPrivate, machine }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
     await keepMemoryPrivate();

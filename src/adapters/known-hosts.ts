@@ -171,8 +171,9 @@ const cache = new Map<string, { readonly stamp: string; readonly entries: readon
 /** Undefined where there is none. One that cannot be read is an error: its @revoked lines would go unheard. */
 function readKnownHosts(host: string, file: string): readonly KnownHost[] | undefined {
   try {
-    const { mtimeMs, size, ino } = statSync(file);
-    const stamp = `${mtimeMs} ${size} ${ino}`;
+    const there = statSync(file, { throwIfNoEntry: false });
+    if (there === undefined) return undefined;
+    const stamp = `${there.mtimeMs} ${there.size} ${there.ino}`;
     const found = cache.get(file);
     if (found?.stamp === stamp) return found.entries;
     const entries = parseKnownHosts(readFileSync(file, 'utf8'), file);

@@ -13,6 +13,7 @@ export class KeyRing {
   readonly #ssh2: Ssh2;
   readonly #ask: AskSecret;
   readonly #keys = new Map<string, Promise<ParsedKey | undefined>>();
+  readonly #encrypted = new Map<string, boolean>();
   #asking: Promise<unknown> = Promise.resolve();
 
   constructor(ssh2: Ssh2, ask: AskSecret) {
@@ -22,8 +23,9 @@ export class KeyRing {
 
   /** Whether using it means asking somebody. */
   encrypted(file: string): boolean {
-    const found = this.#ssh2.utils.parseKey(readFileSync(file));
-    return found instanceof Error && /passphrase/.test(found.message);
+    const found = this.#encrypted.get(file) ?? needsPassphrase(this.#ssh2.utils.parseKey(readFileSync(file)));
+    this.#encrypted.set(file, found);
+    return found;
   }
 
   /** Undefined where it is no usable key or nobody knows its passphrase. */
@@ -37,7 +39,7 @@ export class KeyRing {
     const text = readFileSync(file);
     const plain = this.#ssh2.utils.parseKey(text);
     if (!(plain instanceof Error)) return one(plain);
-    if (!/passphrase/.test(plain.message)) return undefined;
+    if (!needsPassphrase(plain)) return undefined;
     // One question at a time: two prompts on one terminal cannot be told apart.
     const answer = this.#asking.then(() => this.#askFor(file, text));
     this.#asking = answer.catch(() => undefined);
@@ -54,6 +56,8 @@ export class KeyRing {
     return undefined;
   }
 }
+
+function needsPassphrase(found: ParsedKey | ParsedKey[] | Error): boolean { return found instanceof Error && /passphrase/.test(found.message); }
 
 /** OpenSSH's own format holds one key; parseKey's type allows several. */
 function one(found: ParsedKey | ParsedKey[]): ParsedKey | undefined { return Array.isArray(found) ? found[0] : found; }

@@ -41,7 +41,7 @@ export async function targetOf(manager: Reach): Promise<SshTarget> {
   const home = homedir();
   const hostname = said('hostname') ?? manager.address;
   const port = manager.port ?? Number(said('port') ?? 22);
-  const user = manager.user ?? said('user') ?? userInfo().username;
+  const user = manager.user ?? said('user') ?? ownName();
   const expand = (path: string) => expanded(path, { home, hostname, port, user, name: manager.address });
   const fromConfig = (config.get('identityfile') ?? []).map(expand).filter((file) => !otherKeys.test(file));
   const identityFiles = [...ssh.identityFiles, ...(fromConfig.length > 0 ? fromConfig : DEFAULT_KEYS.map((key) => join(home, '.ssh', key)))];
@@ -74,6 +74,10 @@ export async function jumpTarget(hop: string, behind: SshTarget): Promise<SshTar
     },
   });
 }
+
+let own: string | undefined;
+/** Asked once: each time costs a walk through the password database. */
+function ownName(): string { return own ??= userInfo().username; }
 
 const memo = new Map<string, Promise<Config>>();
 
@@ -147,6 +151,6 @@ function expanded(path: string, tokens: Tokens): string {
 function withTokens(text: string, tokens: Tokens): string;
 function withTokens(text: string | undefined, tokens: Tokens): string | undefined;
 function withTokens(text: string | undefined, { home, hostname, port, user, name }: Tokens): string | undefined {
-  const known: Readonly<Record<string, string>> = { '%': '%', d: home, h: hostname, p: String(port), r: user, n: name, u: userInfo().username };
+  const known: Readonly<Record<string, string>> = { '%': '%', d: home, h: hostname, p: String(port), r: user, n: name, u: ownName() };
   return text?.replace(/%([%dhprnu])/g, (_, token: string) => known[token]!);
 }

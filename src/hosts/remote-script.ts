@@ -36,12 +36,15 @@ export const FAILED = 70;
 /**
  * What every script builds on. `guard FOLDER` and `fence LOCK TEXT` hold others off; `safe FOLDER TARGET` refuses links,
  * foreign and open folders; `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next
- * line of stdin into it and syncs it: dd does both on the very descriptor; `place` renames and syncs the folder.
+ * line of stdin into it and syncs it; `place` renames and syncs the folder. A process costs a manager more than all the rest
+ * (1 to 2 ms), so the shell itself writes and tests, and dd is asked only for what the shell's printf does not say: why the
+ * disk took no more.
  * `spoilt`: keys that were written whole and could not be synced stay as evidence, anything less goes.
  */
-export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; { ulimit -c 0; echo 0 >/proc/self/coredump_filter; } 2>/dev/null; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"; U=$(id -u); G=$(id -g)
+export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; { ulimit -c 0; echo 0 >/proc/self/coredump_filter; } 2>/dev/null; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin" k=
 fail() { printf 'VAULTCTL %s %s\\n' "$1" "$2" >&2; exit ${FAILED}; }
-[ "$(command -v printf)" = printf ] || fail tool "printf is not built into sh: what it writes would be seen among the processes"
+P=$PATH; PATH=/nonexistent; printf '' 2>/dev/null; i=$?; PATH=$P
+[ $i -eq 0 ] || { echo "VAULTCTL tool printf is not built into sh: what it writes would be seen among the processes" >&2; exit ${FAILED}; }
 size() { stat -c %s -- "$1"; }
 guard() {
   exec 8<"$1" || fail io "the folder $1 cannot be opened"
@@ -52,29 +55,35 @@ fence() {
   o=; { IFS= read -r o <"$1"; } 2>/dev/null
   case $o in "$2"*) ;; *) fail fenced "$1 no longer names this operation";; esac
 }
+ours_alone() {
+  m=$(stat -c %u:%a -- "$d") || fail tool "stat does not work"
+  case $m in 0:*) ;; *) [ -O "$d" ] || fail refused "the folder $d belongs to uid \${m%%:*}, who could replace what is written there";; esac
+  case $m in *:[1357]???) ;; *:*[2367]?|*:*[2367]) fail refused "the folder $d can be written by others (mode \${m#*:})";; esac
+  k=$d
+}
 safe() {
   d=$1 t=$2
   [ ! -h "$d" ] || fail refused "the folder $d is a symbolic link: nothing is written through one"
   [ -d "$d" ] || { [ -e "$d" ] && fail refused "$d is not a folder"; fail io "the folder $d does not exist"; }
-  m=$(stat -c %u:%a -- "$d") || fail tool "stat does not work"
-  case $m in 0:*|"$U":*) ;; *) fail refused "the folder $d belongs to uid \${m%%:*}, who could replace what is written there";; esac
-  case $m in *:[1357]???) ;; *:*[2367]?|*:*[2367]) fail refused "the folder $d can be written by others (mode \${m#*:})";; esac
+  [ "$d" = "$k" ] || ours_alone
   [ ! -h "$t" ] || fail refused "$t is a symbolic link: it is never written through or over"
   [ ! -e "$t" ] || [ -f "$t" ] || fail refused "$t is not a plain file: it is never written over"
 }
+owned() { [ -O "$1" ] && [ -G "$1" ]; }
+own() { chown "$(id -u):$(id -g)" "$1" && chmod 600 "$1"; }
 make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
 line() { IFS= read -r c && case $c in "C "*) c=\${c#C };; *) false;; esac || fail io "the content did not arrive whole"; }
 spoilt() { case $1 in *.keys) [ "$(size "$1")" != "$2" ] || exit ${FAILED};; esac; drop "$1"; exit ${FAILED}; }
 fill() {
-  printf "$c" | dd bs=65536 conv=fsync >&7 || spoilt "$1" "$2"
+  { printf "$c" >&7; } 2>/dev/null || printf "$c" | dd of="$1" bs=65536 || spoilt "$1" "$2"
+  sync "$1" || spoilt "$1" "$2"
   exec 7>&-
   shape "$1" "$2"
 }
 shape() {
-  o=$(stat -c '%s %u:%g %a' -- "$1")
-  case $o in
-    "$2 $U:$G 600") ;;
-    "$2 "*) { chown "$U:$G" "$1" && chmod 600 "$1" && sync "$1"; } || exit ${FAILED};;
+  case $(stat -c '%s %a' -- "$1") in
+    "$2 600") owned "$1" || { own "$1" && sync "$1"; } || exit ${FAILED};;
+    "$2 "*) { own "$1" && sync "$1"; } || exit ${FAILED};;
     *) drop "$1"; fail full "the disk took less than $2 bytes of $1";;
   esac
 }
@@ -125,7 +134,7 @@ fenced; rm -f -- ${path} && sync ${folder} || exit ${FAILED}
 `;
     case 'tighten':
       return `if [ -h ${path} ] || { [ -e ${path} ] && [ ! -f ${path} ]; }; then fail refused ${quoted(`${operation.path} is not a plain file: its mode and owner are left as they are`)}; fi
-if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$G" ] || chown "$U:$G" ${path}; } && chmod 600 ${path} && sync ${path} || exit ${FAILED}; fi
+if [ -e ${path} ]; then fenced; { owned ${path} && chmod 600 ${path} || own ${path}; } && sync ${path} || exit ${FAILED}; fi
 `;
   }
 }
@@ -134,7 +143,7 @@ if [ -e ${path} ]; then fenced; { [ "$(stat -c %u:%g -- ${path})" = "$U:$G" ] ||
 export function lookScript(question: LookQuestion, mark: string): RemoteScript {
   const folders = [...new Set([...question.folders, ...question.files.map(folderOf)])];
   const text = `M=${mark}
-printf '%s u %s %s %s\\n' $M "$U" "$(date +%s)" "$(uname -n)"
+printf '%s u %s %s %s\\n' $M "$(id -u)" "$(date +%s)" "$(uname -n)"
 names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi; done; f=$1; shift; [ $# -eq 0 ] || stat -c "$M n %s %Y %n" -- "$@" 2>&1 || [ $? -lt 126 ] || printf '%s x %s\\n' $M "$f"; }
 folder() {
   [ -h "$1" ] && l=1 || l=0; [ -w "$1" ] && [ -x "$1" ] && w=1 || w=0

@@ -17,7 +17,11 @@ const lockLine = '{"operation":"op1","flow":"install","holder":"h","host":"h","p
 describe('what is written by a shell', () => {
   const base = mkdtempSync(join(tmpdir(), 'vaultctl-secrets-'));
   chmodSync(base, 0o755);
-  after(() => rmSync(base, { recursive: true }));
+  const open: ShellHost[] = [];
+  after(async () => {
+    await Promise.all(open.map((hands) => hands.close()));
+    rmSync(base, { recursive: true });
+  });
   let rooms = 0;
 
   /** A host whose PATH begins with tools of ours. */
@@ -29,6 +33,7 @@ describe('what is written by a shell', () => {
     for (const [name, text] of Object.entries(tools)) writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     writeFileSync(join(folder, '.vaultctl.lock'), lockLine);
     const hands = new ShellHost({ name: 'm1', clock: systemClock, local: true, shell: new LocalShell({ name: 'm1', env: { PATH: `${bin}:/usr/bin:/bin` }, ...(shell === undefined ? {} : { shell }) }) });
+    open.push(hands);
     return { hands, folder, fence: { lockPath: join(folder, '.vaultctl.lock'), operation: 'op1' } };
   }
 
@@ -61,8 +66,8 @@ describe('what is written by a shell', () => {
     await hands.close();
   });
 
-  it('never replaces a good file by less than all of it, whatever dd says', async () => {
-    const { hands, folder, fence } = host({ dd: 'head -c 20 > /dev/null; case " $* " in *of=*) exit 0;; esac; printf short' });
+  it('never replaces a good file by less than all of it, whatever the tools say', async () => {
+    const { hands, folder, fence } = host({ sync: 'case $1 in *.keys) truncate -s 5 "$1";; esac' });
     writeFileSync(join(folder, 'main'), 'good');
     await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), (error) => error instanceof HostError && error.kind === 'full');
     assert.equal(readFileSync(join(folder, 'main'), 'utf8'), 'good');
@@ -81,7 +86,7 @@ describe('what is written by a shell', () => {
     };
     const path = join(folder, 'main');
     assert.deepEqual(await calls(() => hands.apply([{ do: 'write', path, bytes: content, purpose: 'keys' }], fence)),
-      ['flock -n 8', 'dd bs=65536 conv=fsync', 'mv -f -- SIBLING.keys main', 'sync FOLDER', 'cat -- main']);
+      ['flock -n 8', 'sync SIBLING.keys', 'mv -f -- SIBLING.keys main', 'sync FOLDER', 'cat -- main']);
     const prepared = await hands.prepare(path, 1000, fence);
     assert.deepEqual(await calls(() => prepared.commit(content)),
       [`truncate -s ${content.length} -- SIBLING.keys`, 'dd of=SIBLING.keys bs=65536 conv=notrunc,fsync', 'flock -n 8', 'mv -f -- SIBLING.keys main', 'sync FOLDER', 'cat -- main']);
@@ -91,16 +96,16 @@ describe('what is written by a shell', () => {
   });
 
   it('is written by no shell whose printf is a program', async () => {
-    const { hands, folder, fence } = host({ mksh: 'exec /bin/sh -c \'command() { case "$*" in "-v printf") echo /usr/bin/printf;; *) unset -f command; command "$@";; esac; }; eval "$2"\' sh "$@"' }, ['mksh']);
+    const { hands, folder, fence } = host({ mksh: 'exec /bin/sh -c \'printf() { [ "$PATH" != /nonexistent ] && /usr/bin/printf "$@"; }; eval "$2"\' sh "$@"' }, ['mksh']);
     await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), (error) => error instanceof HostError && error.kind === 'tool' && /printf/.test(error.message));
     await hands.close();
   });
 
   it('keys that a failing disk would not sync replace nothing and stay as evidence, a part of them does not', async () => {
-    const { hands, folder, fence } = host({ dd: 'cat; echo "dd: fsync failed for standard output: Input/output error" >&2; exit 1' });
+    const { hands, folder, fence } = host({ sync: 'case $1 in *.keys|*.plain) echo "sync: error syncing $1: Input/output error" >&2; exit 1;; esac' });
     writeFileSync(join(folder, 'main'), 'good');
     const write = (purpose: 'keys' | 'plain') => hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose }], fence);
-    await assert.rejects(write('plain'), (error) => error instanceof HostError && error.kind === 'io' && /fsync failed/.test(error.message));
+    await assert.rejects(write('plain'), (error) => error instanceof HostError && error.kind === 'io' && /error syncing/.test(error.message));
     assert.deepEqual(readdirSync(folder).toSorted(), ['.vaultctl.lock', 'main']);
     await assert.rejects(write('keys'), (error) => error instanceof HostError && error.kind === 'io');
     assert.equal(readdirSync(folder).filter((name) => name.endsWith('.keys')).length, 1);
