@@ -1,5 +1,6 @@
 import type { Experiment } from './experiment.ts';
+import { randomInstants } from './random-instants.ts';
 import { requestBoundaries } from './request-boundaries.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants];

@@ -1,12 +1,14 @@
 import { KilledWorld, type Strike } from '../test/real/killed-world.ts';
 import type { FrontMode } from '../test/real/token-front.ts';
-import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts';
+import { chosen, type Experiment, type Scope } from './experiment.ts';
+import { type Flow, leftAlone, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
+import { inLanes, type Lane } from './lanes.ts';
 
-interface Boundary { readonly at: number; readonly when: Strike['when']; readonly request: string }
+interface Boundary { readonly flow: Flow; readonly at: number; readonly when: Strike['when']; readonly request: string }
 
 /** Servers whose rekey is elsewhere, or wants a token, are hurt where they differ: in a rotation. */
-const families: readonly { mode: FrontMode; like: string; flows: readonly ('install' | 'rotate')[] }[] = [
+const families: readonly { mode: FrontMode; like: string; flows: readonly Flow[] }[] = [
   { mode: 'plain', like: '', flows: ['install', 'rotate'] },
   { mode: 'token', like: ', the server demands a token', flows: ['rotate'] },
   { mode: 'rotate', like: ', the server has sys/rotate/root', flows: ['rotate'] },
@@ -16,36 +18,28 @@ export const requestBoundaries: Experiment = {
   name: 'request-boundaries',
   title: 'SIGKILL before and after every request of `install` and `rotate` to Vault',
   missing: () => undefined,
-  trials: async function* trials(scope) {
-    for (const { mode, like, flows } of families) {
-      const world = await KilledWorld.start(mode);
-      try {
-        for (const flow of flows) yield* killedAtRequests(world, flow, like, scope.all ? scope : { ...scope, short: Math.ceil(scope.short / 4) });
-      } finally {
-        await world.end();
-      }
-    }
-  },
+  trials: (scope) => inLanes(families.map((family) => lane(family, scope.all ? scope : { ...scope, short: Math.ceil(scope.short / 4) }))),
 };
 
-async function* killedAtRequests(world: KilledWorld, flow: 'install' | 'rotate', like: string, scope: Scope): AsyncIterable<Trial> {
-  const clean = await cleanRun(world, flow);
-  if (clean !== undefined) { yield clean; return; }
-  const all = world.requests().flatMap((request, index): Boundary[] => (['before', 'after'] as const).map((when) => ({ at: index + 1, when, request })));
-  for (const { at, when, request } of chosen(all, scope)) {
-    if (flow === 'install') await world.empty();
-    const struck = await world.run(flow, { at, when, signals: ['SIGKILL'] });
-    // How often a run polls for a leader is not the same every time.
-    const hit = world.requests()[at - 1];
-    const what = `${flow} killed ${when} request ${at} (${hit ?? request})${like}`;
-    if (struck.signal === 'SIGKILL') yield await judged(world, what, flow, struck, { mayLoseInit: hit === 'PUT sys/init' && when === 'after' });
-    else yield { what, outcome: struck.code === 0 && world.requests().length < at ? 'missed' : 'wrong', seen: struck.text };
-  }
-}
-
-/** What is struck is counted in a run that is not. @returns a trial that says why it cannot be, or undefined */
-export async function cleanRun(world: KilledWorld, flow: 'install' | 'rotate'): Promise<Trial | undefined> {
-  if (flow === 'rotate') await world.run('install');
-  const clean = await world.run(flow);
-  return clean.code === 0 ? undefined : { what: `${flow}, not struck at all`, outcome: 'wrong', seen: clean.text };
+function lane({ mode, like, flows }: (typeof families)[number], scope: Scope): Lane<Boundary> {
+  return {
+    start: () => KilledWorld.start(mode),
+    items: async (world) => {
+      const boundaries: Boundary[] = [];
+      for (const flow of flows) {
+        await leftAlone(world, flow);
+        boundaries.push(...chosen(world.requests().flatMap((request, index) => (['before', 'after'] as const).map((when) => ({ flow, at: index + 1, when, request }))), scope));
+      }
+      return boundaries;
+    },
+    strike: async (world, { flow, at, when, request }) => {
+      await makeReady(world, flow);
+      const struck = await world.run(flow, { at, when, signals: ['SIGKILL'] });
+      const hit = world.requests()[at - 1];
+      const what = `${flow} killed ${when} request ${at} (${hit ?? request})${like}`;
+      if (struck.signal === 'SIGKILL') return judged(world, what, flow, struck, { mayLoseInit: hit === 'PUT sys/init' && when === 'after' });
+      // How often a run polls for a leader is not the same every time.
+      return struck.code === 0 && world.requests().length < at ? { what, outcome: 'missed' } : { what, outcome: 'wrong', seen: `it was not killed:\n${struck.text}` };
+    },
+  };
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type SshdManager, type SshdWorld, startSshd } from './sshd.ts';
@@ -95,6 +95,8 @@ export class KilledWorld {
 
   /** `PUT sys/init`, in order, of the last run. */
   requests(): string[] { return this.front.requests.slice(this.#before).map(({ method, path }) => `${method} ${path}`); }
+
+  hasKeys(): boolean { return this.names.every((name) => existsSync(join(this.keysFolder(name), 'vault-unseal.json'))); }
 
   /** Main, as every manager holds it. */
   files(): string[] { return this.names.map((name) => readFileSync(join(this.keysFolder(name), 'vault-unseal.json'), 'utf8')); }

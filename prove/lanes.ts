@@ -1,0 +1,54 @@
+import { KilledWorld } from '../test/real/killed-world.ts';
+import type { Trial } from './experiment.ts';
+
+/** A world of its own, and what is done to it, one after the other. */
+export interface Lane<T> {
+  readonly start: () => Promise<KilledWorld>;
+  /** Counted once, in the lane's first world. */
+  readonly items: (world: KilledWorld) => Promise<readonly T[]>;
+  readonly strike: (world: KilledWorld, item: T) => Promise<Trial>;
+}
+
+/**
+ * All lanes at once, for most of a trial is waiting: an election takes a second of nobody's time. After a trial that did
+ * not go well the next one begins in a world of its own, so that one bug is counted once.
+ */
+export async function* inLanes<T>(lanes: readonly Lane<T>[]): AsyncIterable<Trial> {
+  const ready: Trial[] = [];
+  let wake: () => void = () => undefined;
+  let stopped = false;
+  const tell = (trial: Trial) => { ready.push(trial); wake(); };
+  const work = Promise.all(lanes.map((lane) => oneLane(lane, tell, () => stopped)));
+  let over = false;
+  work.then(() => { over = true; wake(); }, () => { over = true; wake(); });
+  try {
+    while (!over || ready.length > 0) {
+      const trial = ready.shift();
+      if (trial === undefined) await new Promise<void>((resolve) => { wake = resolve; });
+      else yield trial;
+    }
+  } finally {
+    stopped = true;
+    await work;
+  }
+}
+
+async function oneLane<T>({ start, items, strike }: Lane<T>, tell: (trial: Trial) => void, stopped: () => boolean): Promise<void> {
+  let world: KilledWorld | undefined = await start();
+  try {
+    for (const item of await items(world)) {
+      if (stopped()) return;
+      world ??= await start();
+      const trial = await strike(world, item);
+      tell(trial);
+      if (trial.outcome !== 'lost' && trial.outcome !== 'wrong') continue;
+      await world.end();
+      world = undefined;
+    }
+  } finally {
+    await world?.end();
+  }
+}
+
+/** Every second item. */
+export function dealt<T>(items: readonly T[], lane: number, lanes: number): T[] { return items.filter((_, index) => index % lanes === lane); }

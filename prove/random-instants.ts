@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KilledWorld } from '../test/real/killed-world.ts';
+import type { Experiment, Scope, Trial } from './experiment.ts';
+import { type Flow, flows, leftAlone, makeReady } from './flow.ts';
+import { judged } from './judge.ts';
+import { dealt, inLanes, type Lane } from './lanes.ts';
+
+const INSTANTS = 500;
+/** Third octet of the sshd's address. */
+const NET = 91;
+
+interface Instant { readonly flow: Flow; /** Of the length of a run that is left alone: 0 to 1. */ readonly part: number; readonly restarted: boolean }
+
+/** Two managers on this machine in one lane, the second one behind a real sshd in the other. */
+export const randomInstants: Experiment = {
+  name: 'random-instants',
+  title: `SIGKILL of vaultctl and all its children at ${INSTANTS} random instants each of \`install\` and \`rotate\``,
+  missing: () => undefined,
+  trials: (scope) => {
+    const instants = instantsOf(scope);
+    return inLanes([lane('local', dealt(instants, 0, 2)), lane('over ssh', dealt(instants, 1, 2))]);
+  },
+};
+
+/** One in each of as many equal parts of a run, so that no part of it goes unstruck. */
+function instantsOf(scope: Scope): Instant[] {
+  const count = scope.all ? INSTANTS : Math.ceil(scope.short / 2);
+  const next = dice(scope.seed);
+  return flows.flatMap((flow) => Array.from({ length: count }, (_, n) => ({ flow, part: (n + next()) / count, restarted: next() < 0.5 })));
+}
+
+function lane(where: 'local' | 'over ssh', items: readonly Instant[]): Lane<Instant> {
+  const lengthsMs = new Map<Flow, number>();
+  return {
+    items: async () => items,
+    start: () => KilledWorld.start('plain', where === 'local' ? undefined : { net: NET }),
+    strike: async (world, { flow, part, restarted }) => {
+      if (!lengthsMs.has(flow)) lengthsMs.set(flow, await leftAlone(world, flow));
+      await makeReady(world, flow);
+      const afterMs = part * lengthsMs.get(flow)!;
+      const { child, ended } = world.begin([flow]);
+      await Promise.race([sleep(afterMs), ended]);
+      killTree(child.pid!);
+      const struck = await ended;
+      const what = `${flow} killed after ${afterMs.toFixed(1)} ms, second manager ${where}${restarted ? ', then Vault restarted' : ''}`;
+      return struck.signal === 'SIGKILL' ? judged(world, what, flow, struck, { restarted, mayLoseInit: world.requests().includes('PUT sys/init') }) : missed(what, struck.code, struck.text);
+    },
+  };
+}
+
+function missed(what: string, code: number | null, seen: string): Trial { return code === 0 ? { what, outcome: 'missed' } : { what, outcome: 'wrong', seen }; }
+
+/** Children are in groups of their own, for Ctrl-C: they are found as children. */
+function killTree(pid: number): void {
+  const all = [pid, ...descendants(pid)];
+  for (const one of all) { try { process.kill(one, 'SIGKILL'); } catch { /* it ended by itself */ } }
+}
+
+function descendants(pid: number): number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter((word) => word !== '').map(Number));
+    return children.flatMap((child) => [child, ...descendants(child)]);
+  } catch {
+    return [];
+  }
+}
+
+/** Mulberry32: 0 to 1, the same for the same seed. */
+function dice(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
