@@ -21,7 +21,8 @@ export type Paper = { readonly role: Role; readonly host: string; readonly path:
   | { readonly is: 'set'; readonly set: KeySet; readonly bytes: Uint8Array }
   | { readonly is: 'checkpoint'; readonly checkpoint: Checkpoint; readonly bytes: Uint8Array }
   | { readonly is: 'blank' }
-  | { readonly is: 'unreadable'; readonly why: string }
+  /** `bytes`: what could be read and not understood. */
+  | { readonly is: 'unreadable'; readonly why: string; readonly bytes?: Uint8Array }
 );
 
 export interface ReachedManager {
@@ -104,13 +105,13 @@ function readPaper(role: Role, host: string, path: string, found: Exclude<FileSi
   if (found.is === 'unreadable') return { ...base, is: 'unreadable', why: found.why };
   if (role === 'main' || role === 'previous') {
     const parsed = parseKeyFile(found.bytes);
-    return parsed.is === 'set' ? { ...base, is: 'set', set: parsed.set, bytes: found.bytes } : { ...base, is: 'unreadable', why: parsed.why };
+    return parsed.is === 'set' ? { ...base, is: 'set', set: parsed.set, bytes: found.bytes } : { ...base, is: 'unreadable', why: parsed.why, bytes: found.bytes };
   }
   // A sibling may be on its way to main or to a checkpoint: an intent's sibling holds no keys by construction.
   const parsed = parseCheckpoint(found.bytes);
   if (parsed.is === 'checkpoint') return { ...base, is: 'checkpoint', checkpoint: parsed.checkpoint, bytes: found.bytes };
   if (parsed.is === 'blank' || (role === 'sibling' && path.endsWith('.intent'))) return role === 'sibling' ? { ...base, is: 'blank' } : { ...base, is: 'unreadable', why: 'the file is empty' };
-  return { ...base, is: 'unreadable', why: parsed.why };
+  return { ...base, is: 'unreadable', why: parsed.why, bytes: found.bytes };
 }
 
 export function folderOf(path: string): string {

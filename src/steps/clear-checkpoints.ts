@@ -7,7 +7,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { type KeySet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
-import { applyOnAll, setAside } from './places.ts';
+import { applyOnAll, setAside, wasCopied } from './places.ts';
 import type { Held } from './records.ts';
 
 /**
@@ -49,7 +49,7 @@ async function olderSnapshots({ snapshots, survey }: Held): Promise<Place[]> {
 }
 
 function isHeldElsewhere(paper: Paper, held: Held): boolean {
-  if (paper.is === 'blank') return true;
+  if (paper.is === 'blank' || wasCopied(paper)) return true;
   const live: KeySet[] = [held.set, ...(held.replaces === undefined ? [] : [held.replaces])];
   return paper.is === 'checkpoint' && setsIn(paper).every(({ set }) => live.some((known) => sameShares(known, set)));
 }

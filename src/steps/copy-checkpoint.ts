@@ -1,8 +1,7 @@
 import type { Step } from '../engine/flow.ts';
 import { reached } from '../engine/survey.ts';
 import type { Place } from '../model/halts.ts';
-import { messageOf } from '../model/halt.ts';
-import { handsOn, masterOf } from './places.ts';
+import { applyOnAll, masterOf } from './places.ts';
 import type { Held } from './records.ts';
 
 /**
@@ -17,16 +16,14 @@ export const copyCheckpoint: Step<Held, Held> = {
     const master = masterOf(hands, held.survey);
     const order = [master, ...reached(held.survey).filter((sight) => sight !== master)];
     const kept: Place[] = [...held.keptAt];
-    for (const { manager } of order) {
+    for (const sight of order) {
       if (kept.length >= 2) break;
+      const { manager } = sight;
       const path = manager.paths.installCheckpoint;
       if (kept.some(({ host }) => host === manager.name)) continue;
-      try {
-        await handsOn(hands, manager.name).apply([{ do: 'write', path, bytes, purpose: 'keys' }], hands.lock.fence(manager.paths.lock));
-        kept.push({ host: manager.name, path });
-      } catch (error) {
-        hands.tell({ is: 'warning', text: `no copy on ${manager.name}: ${messageOf(error)}` });
-      }
+      const { failed: [failure] } = await applyOnAll(hands, [{ sight, operations: [{ do: 'write', path, bytes, purpose: 'keys' }] }]);
+      if (failure === undefined) kept.push({ host: manager.name, path });
+      else hands.tell({ is: 'warning', text: `no copy on ${manager.name}: ${failure.why}` });
     }
     if (kept.length < 2 && order.length > 1) hands.tell({ is: 'warning', text: 'only one manager has the checkpoint so far' });
     return { ...held, keptAt: kept };

@@ -47,17 +47,37 @@ export function searchedIn(survey: Survey): { host: string; path: string; found:
 export interface Failure { readonly host: string; readonly why: string; readonly mend: string | undefined }
 export interface Written { readonly sight: ReachedManager; readonly readBack: ReadonlyMap<string, Uint8Array> }
 
+/** Papers that this run wrote over: what stood in them was copied beside them first. */
+const copied = new WeakSet<Paper>();
+export const wasCopied = (paper: Paper): boolean => copied.has(paper);
+
+/** What could not be understood may still be all that a person can mend: a copy stands before anything is written over it. */
+function sparing(sight: ReachedManager, operations: readonly FileOperation[], clock: Clock): { all: FileOperation[]; spared: Paper[] } {
+  const spared: Paper[] = [];
+  const gone = new Set<string>();
+  const all = operations.flatMap((operation): FileOperation[] => {
+    const paper = gone.has(operation.path) ? undefined : sight.papers.find(({ path }) => path === operation.path);
+    gone.add(operation.path);
+    if (operation.do !== 'write' || paper?.is !== 'unreadable' || paper.bytes === undefined || paper.bytes.length === 0 || copied.has(paper)) return [operation];
+    spared.push(paper);
+    return [{ do: 'write', path: archived(paper.path, clock.now(), clock.random(2)), bytes: paper.bytes, purpose: 'keys' }, operation];
+  });
+  return { all, spared };
+}
+
 /** Does each manager's operations, all managers at once, and tells apart who took them and who did not. */
 export async function applyOnAll(hands: Hands, work: readonly { sight: ReachedManager; operations: readonly FileOperation[] }[]): Promise<{ written: Written[]; failed: Failure[] }> {
   const written: Written[] = [];
   const failed: Failure[] = [];
-  const outcomes = await each(work, async ({ sight, operations }) => {
-    if (operations.length === 0) return new Map<string, Uint8Array>();
+  const outcomes = await each(work, async ({ sight, operations: wanted }) => {
+    if (wanted.length === 0) return new Map<string, Uint8Array>();
+    const { all: operations, spared } = sparing(sight, wanted, hands.clock);
     const answer = await handsOn(hands, sight.manager.name).apply(operations, hands.lock.fence(sight.manager.paths.lock));
     for (const operation of operations) {
       if (operation.do !== 'write') continue;
       if (!sameBytes(answer.readBack.get(operation.path), operation.bytes)) throw new HostError(sight.manager.name, 'io', `${operation.path} reads back different from what was written`);
     }
+    for (const paper of spared) copied.add(paper);
     return answer.readBack;
   });
   outcomes.forEach((outcome, index) => {
