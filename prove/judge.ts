@@ -67,6 +67,7 @@ export async function judged(world: KilledWorld, what: string, verb: 'install' |
   }
   const next = await world.run(verb);
   if (next.code === 3 && next.text.includes('nobody ever held these keys')) return neverSaved(world, trial, next, judging);
+  if (next.code === 8 && next.text.includes('in the middle of its own init')) return emptied(world, trial, next, judging, 'kept');
   if (next.code === 3) return trial('lost', next.text);
   if (struck.code === 3) return trial('wrong', 'it said that keys are lost, and they were not');
   if (next.code !== 0) return trial('wrong', `the next run ended with ${next.code ?? next.signal}:\n${next.text}`);
@@ -75,10 +76,15 @@ export async function judged(world: KilledWorld, what: string, verb: 'install' |
 }
 
 /** True only where no disk ever had a whole set; then the page's own advice is followed to its end. */
-async function neverSaved(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, { mayLoseInit }: Judging): Promise<Trial> {
+async function neverSaved(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, judging: Judging): Promise<Trial> {
   const saved = completeSets(world);
   if (saved.length > 0) return trial('lost', `it said that nobody held the keys, and they are in ${saved.join(', ')}:\n${page.text}`);
-  if (mayLoseInit !== true) return trial('wrong', `it said that init's answer was lost, where that cannot be:\n${page.text}`);
+  return emptied(world, trial, page, judging, 'never-saved');
+}
+
+/** The page says: no keys exist, or nobody has them; empty this Vault. */
+async function emptied(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, { mayLoseInit }: Judging, well: 'kept' | 'never-saved'): Promise<Trial> {
+  if (mayLoseInit !== true) return trial('wrong', `it said that init was cut off, or its answer, where that cannot be:\n${page.text}`);
   await world.vault.node(0).kill('SIGKILL');
   world.vault.node(0).wipe();
   await world.vault.node(0).start();
@@ -89,7 +95,7 @@ async function neverSaved(world: KilledWorld, trial: (outcome: Trial['outcome'],
   const again = await world.run('install');
   if (again.code !== 0) return trial('wrong', `install into the emptied Vault, which the page names, ended with ${again.code}:\n${again.text}`);
   const wrong = await whatIsWrong(world);
-  return wrong === undefined ? trial('never-saved') : trial('wrong', `after the page's advice ${wrong}`);
+  return wrong === undefined ? trial(well) : trial('wrong', `after the page's advice ${wrong}`);
 }
 
 /** Files that hold a whole set of three shares, live or not. */

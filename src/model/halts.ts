@@ -71,6 +71,15 @@ export const haltTexts = {
     notDone: [sent ? 'No key was received, so none was written.' : 'Vault was not initialised, and no keys exist.'],
     next: [`bring ${node} back, then: vaultctl install -i ${inventory}   (asks Vault first, and says so if the reply was lost)`, `vaultctl status -i ${inventory}`],
   }),
+  initCutOff: (node: string, why: string, intent: Place, inventory: string): HaltText => ({
+    code: 'init-cut-off', exit: 'unreachable', what: 'Vault is neither empty nor initialised: it was cut off in the middle of its own init, or a part of its storage is missing',
+    details: [`${node}: ${why}`],
+    safe: [`Where it was cut off in its init, nothing is lost: an init that did not end gave keys to nobody, and nothing is stored in this Vault. The intent in ${at(intent)} waits for the next run.`],
+    notDone: ['Vault was not initialised, and no keys exist.'],
+    next: [
+      'Was this Vault in use before? Then mend its storage instead: a part of it is missing.',
+      'Otherwise empty it (stop it, MOVE its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back), then:', `  vaultctl install -i ${inventory}`],
+  }),
   noLeader: (details: readonly string[], inventory: string): HaltText => ({
     code: 'no-leader', exit: 'unreachable', what: 'Vault has no active node: which keys are live cannot be told',
     details, safe: ['Every file is where it was: nothing is archived or deleted without proof.'], notDone: ['No set of keys was called live, and none rejected.'],

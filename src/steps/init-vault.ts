@@ -52,6 +52,7 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
     await prepared.abandon().catch(() => undefined);
     const cannotHaveActed = error instanceof WireError && error.reached === 'before';
     if (cannotHaveActed) throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), false, intent, hands.settings.inventory), { cause: error });
+    if (error instanceof VaultError && error.says('cluster already has state')) throw new Halt(haltTexts.initCutOff(node.name, messageOf(error), intent, hands.settings.inventory), { cause: error });
     if (await becameInitialised(hands, node.address)) throw initReplyLost(hands, [intent], 'just now');
     if (error instanceof VaultError) throw error;
     throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), true, intent, hands.settings.inventory), { cause: error });
