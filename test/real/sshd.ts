@@ -14,6 +14,8 @@ export interface SshdOptions {
   readonly net?: number;
   /** Folders that each manager has to itself in a mount namespace of its own (needs root): absolute path → below its home. */
   readonly mounts?: Readonly<Record<string, string>>;
+  /** The program in front of each sshd, which must leave it the process that was started: `['strace', '-D', …]`. */
+  readonly under?: readonly string[];
   /** Lines for each sshd_config. */
   readonly config?: readonly string[];
 }
@@ -80,7 +82,7 @@ async function startOne(options: SshdOptions, { name, address, key }: { name: st
   ].join('\n'));
   let child: ChildProcess;
   const start = async () => {
-    const [program, ...args] = underMounts(options, home, [sshdPath(), '-D', '-e', '-f', config]);
+    const [program, ...args] = underMounts(options, home, [...(options.under ?? []), sshdPath(), '-D', '-e', '-f', config]);
     child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-2000); });
