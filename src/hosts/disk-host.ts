@@ -159,13 +159,17 @@ export class DiskHost implements HostHands {
       await dropUnsynced(ground, sibling, file);
       throw error;
     }
+    // The guard is ours, so nobody writes the lock's words meanwhile: reading them beside the fsync says the same as after it.
+    const fenced = this.#checkFence(fence);
+    fenced.catch(() => undefined);
+    let closed: Promise<void> = Promise.resolve();
     try {
-      await file.sync();
+      await file.sync().finally(() => { closed = file.close().catch(() => undefined); });
+      await fenced;
+      return await putIntoPlace(ground, sibling, path, bytes);
     } finally {
-      await file.close().catch(() => undefined);
+      await Promise.all([closed, fenced.catch(() => undefined)]);
     }
-    await this.#checkFence(fence);
-    return putIntoPlace(ground, sibling, path, bytes);
   }
 
   async store(path: string, chunks: AsyncIterable<Uint8Array>, fence: Fence): Promise<{ bytes: number }> {
