@@ -19,6 +19,8 @@ export class Secret {
 
   reveal(): string { return this.#value; }
   get empty(): boolean { return this.#value === ''; }
+  /** Visible ASCII without blanks: what a header can carry. Every token is; one that was damaged may not be. */
+  get isWord(): boolean { return /^[\x21-\x7e]+$/.test(this.#value); }
   equals(other: Secret): boolean { return this.#value === other.#value; }
   toString(): string { return '[redacted]'; }
   toJSON(): string { return '[redacted]'; }

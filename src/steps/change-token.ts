@@ -1,12 +1,10 @@
-import { setsIn } from '../engine/candidates.ts';
 import type { Fork, Step } from '../engine/flow.ts';
-import { papersOf, type Survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import { type KeySet, sameShares } from '../model/keys.ts';
 import { Secret } from '../model/secret.ts';
 import { deliverKeys } from './deliver-keys.ts';
+import { isLiving, tokensBeside, withLivingToken } from './living-token.ts';
 import type { Held } from './records.ts';
 import { leader } from './start-rekey.ts';
 
@@ -18,7 +16,7 @@ const SEARCHED = 2000;
 /** `--root-token` and `--revoke-root`; also the rest of a change that was interrupted: two tokens beside one set of shares. */
 export const whichToken: Fork<Held, { tokenKept: Held; tokenChanging: Held }> = {
   name: 'which-token', title: 'see whether the root token is to be changed',
-  look: async (eyes, held) => (eyes.flags.rootToken === 'keep' && othersThan(held.survey, held.set).length === 0
+  look: async (eyes, held) => (eyes.flags.rootToken === 'keep' && tokensBeside(held.survey, held.set).length === 0
     ? { to: 'tokenKept', record: held } : { to: 'tokenChanging', record: held }),
 };
 
@@ -30,8 +28,12 @@ export const changeToken: Step<Held, Held> = {
     const address = await leader(hands);
     const token = await tokenNow(hands, address, held);
     const delivered = await deliverKeys<Held>('rotate').act(hands, { ...held, set: { ...held.set, rootToken: token }, fromCheckpoint: true });
-    if (!token.empty) await hands.vault.lookupSelf(address, token);
-    for (const old of othersThan(held.survey, delivered.set, held.set.rootToken)) await hands.vault.revokeSelf(address, old);
+    const { set } = delivered;
+    if (!set.rootToken.empty && !await isLiving(hands, address, set.rootToken)) {
+      hands.tell({ is: 'warning', text: 'Vault knows none of the root tokens that the managers hold: give a living one with --token-file, and --root-token makes another' });
+      return delivered;
+    }
+    for (const old of tokensBeside(held.survey, set, held.set.rootToken)) if (old.isWord) await hands.vault.revokeSelf(address, old);
     return delivered;
   },
 };
@@ -43,7 +45,7 @@ async function tokenNow(hands: Hands, address: string, held: Held): Promise<Secr
     hands.tell({ is: 'warning', text: 'no root token is left: snapshots, and the next rotation on Vault 2 or OpenBao 2.5 and newer, need another token (--token-file)' });
     return new Secret('');
   }
-  const using = hands.flags.token ?? held.set.rootToken;
+  const using = hands.flags.token ?? (await withLivingToken(hands, held.survey, held.set)).rootToken;
   if (using.empty) throw new Halt(haltTexts.unproven('a new root token needs a living one', hands.settings.inventory));
   try {
     const swept = await hands.vault.revokeByName(address, using, NAME, SEARCHED);
@@ -52,12 +54,4 @@ async function tokenNow(hands: Hands, address: string, held: Held): Promise<Secr
     hands.tell({ is: 'warning', text: `tokens of an earlier change could not be searched for: ${messageOf(error)}` });
   }
   return hands.vault.createRootToken(address, using, NAME);
-}
-
-/** Every root token beside these shares in any file, except the set's own. */
-function othersThan(survey: Survey, set: KeySet, ...more: Secret[]): Secret[] {
-  const found = [...more, ...papersOf(survey, 'main', 'install', 'rotate').flatMap((paper) => setsIn(paper).filter((each) => sameShares(each.set, set)).map((each) => each.set.rootToken))];
-  const distinct: Secret[] = [];
-  for (const token of found) if (!token.empty && !token.equals(set.rootToken) && !distinct.some((known) => known.equals(token))) distinct.push(token);
-  return distinct;
 }

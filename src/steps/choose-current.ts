@@ -5,6 +5,7 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { sameSet } from '../model/keys.ts';
 import { refuseConflicts } from './deliver-keys.ts';
+import { withLivingToken } from './living-token.ts';
 import { missingNodesOf, missingOf } from './places.ts';
 import { proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
@@ -34,6 +35,7 @@ export const chooseCurrent: Fork<Scene, { current: Held }> = {
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
     if (verdict.is === 'none') throw new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), hands.settings.inventory));
     await refuseConflicts(hands, survey, verdict.candidate.set);
-    return { to: 'current', record: heldFrom(hands, survey, verdict.candidate, candidates) };
+    const held = heldFrom(hands, survey, verdict.candidate, candidates);
+    return { to: 'current', record: { ...held, set: await withLivingToken(hands, survey, held.set) } };
   },
 };

@@ -10,6 +10,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
 import { iso } from './declare-intent.ts';
+import { withLivingToken } from './living-token.ts';
 import { applyOnAll, type Failure, masterOf, missingOf, sameBytes, setAside } from './places.ts';
 import type { Held } from './records.ts';
 
@@ -23,8 +24,9 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
       const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && sight.about.rejectedAt === undefined && !paperOf(sight, 'main')!.tooOpen);
       return every ? { is: 'done', out: held } : { is: 'pending' };
     },
-    act: async (hands, held) => {
-      await refuseConflicts(hands, held.survey, held.set, held.replaces);
+    act: async (hands, wanted) => {
+      await refuseConflicts(hands, wanted.survey, wanted.set, wanted.replaces);
+      const held = { ...wanted, set: await withLivingToken(hands, wanted.survey, wanted.set) };
       const about = await aboutOf(hands, held);
       const master = masterOf(hands, held.survey);
       const managers = reached(held.survey);

@@ -64,6 +64,8 @@ async function resumed({ world: start, seen, verb }: Stage, host: number, file: 
   if (ending.is === 'halt') assert.ok(!LIES.has(ending.halt.text.code), `${how}: ${JSON.stringify(ending.halt.text.details)}`);
   assert.equal(shows(`${said.join('\n')}${ending.is === 'halt' ? JSON.stringify(ending.halt.text) : ''}`, secrets, 12), undefined, how);
   assert.ok(live.length === 0 || liveOf(world).length > 0, `${how}: a set that opens Vault was there before and is not there now`);
+  const tokens = (sets: typeof live) => new Set(sets.filter(({ set }) => world.vault.tokenIsValid(set.rootToken)).map(({ set }) => set.rootToken.reveal()));
+  assert.ok(tokens(live).size === 0 || tokens(liveOf(world)).size > 0, `${how}: a root token that Vault knows was there before and is not there now`);
   // What cannot be read is set aside and kept, unless nothing was in it, or the write that a resumed run makes anew.
   const unread = parseCheckpoint(content).is === 'unreadable' && file !== PATHS.about && file !== PATHS.lock;
   if (unread) assert.ok([...machine.files().values()].some((bytes) => Buffer.compare(bytes, content) === 0), `${how}: what stood in ${file} is nowhere any more`);
@@ -90,3 +92,26 @@ for (const managers of [1, 2]) {
     }
   });
 }
+
+describe('a root token that was damaged on one manager', () => {
+  for (const verb of ['install', 'distribute', 'rotate'] as const) {
+    for (const host of ['m1', 'm2']) {
+      it(`is not written over the living one: ${verb}, damaged on ${host}`, async () => {
+        const { world } = await reach(stages[0]!, { managers: 2, nodes: 1 });
+        const whole = Buffer.from(world.machines.get(host)!.find(PATHS.main)!.content).toString();
+        const token = (JSON.parse(whole) as { root_token: string }).root_token;
+        for (const broken of [`${token.slice(0, -1)}~`, `${token}\u007f`, token.slice(0, 9)]) {
+          const trial = world.clone();
+          trial.time.nowMs += 1000;
+          trial.machines.get(host)!.file(PATHS.main, whole.replace(JSON.stringify(token), JSON.stringify(broken)));
+          const { ending } = await watched(trial, verb, nothingSeen());
+          assert.equal(told(ending), 'done');
+          for (const [name, machine] of trial.machines) {
+            const found = parseKeyFile(machine.find(PATHS.main)!.content);
+            assert.ok(found.is === 'set' && trial.vault.tokenIsValid(found.set.rootToken), name);
+          }
+        }
+      });
+    }
+  }
+});
