@@ -67,9 +67,16 @@ function fileSight(printed: Printed, path: string, limitBytes: number): FileSigh
   const content = printed.contents.get(path);
   if (found.size > limitBytes || (content !== undefined && content.bytes.length > limitBytes)) return { is: 'unreadable', why: `too large: over ${limitBytes} bytes`, size: found.size };
   if (content === undefined) return { is: 'unreadable', why: 'it changed while it was being read', size: found.size };
-  if (content.status !== 0) return { is: 'unreadable', why: redact(new TextDecoder().decode(content.bytes.subarray(-300))).trim(), size: found.size };
+  if (content.status !== 0) return { is: 'unreadable', why: wordsOfHead(content.bytes), size: found.size };
   const { mode, uid, gid, modifiedMs } = found;
   return { is: 'file', bytes: content.bytes, mode, uid, gid, modifiedMs, size: content.bytes.length, throughLink };
+}
+
+/** What head(1) said, without what it had read by then: a part of a key file is never shown. */
+function wordsOfHead(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  const at = text.lastIndexOf('head: ');
+  return at < 0 ? 'it cannot be read to its end' : redact(text.slice(at)).trim().slice(0, 300);
 }
 
 function folderSight(host: string, printed: Printed, path: string): FolderSight {

@@ -2,7 +2,7 @@ import { hostsOf } from './groups.ts';
 import type { Inventory } from './load.ts';
 import { BadTemplate, hasTemplate, parseTemplate } from './template-parse.ts';
 import type { Expression } from './template-parse.ts';
-import { Encrypted, Mapping, refuse, shown, Unsafe } from './value.ts';
+import { Encrypted, isSecretName, Mapping, refuse, shown, Unsafe } from './value.ts';
 import type { Entry, Place, Value } from './value.ts';
 
 /** Something with members that is no value by itself: `hostvars`, `hostvars[h]`, `groups`. */
@@ -149,7 +149,7 @@ export class Templates {
 }
 
 /** A password may be part of its own template. */
-function shownOf(name: string, value: Value): string { return /pass|secret|token/i.test(name) ? '(not shown)' : shown(value); }
+function shownOf(name: string, value: Value): string { return isSecretName(name) ? '(not shown)' : shown(value); }
 
 function plain(result: Result): Value {
   if (result instanceof Undefined) throw new BadTemplate(`${result.name} is not defined`);

@@ -85,6 +85,24 @@ export function shown(value: Value): string {
   return value === null ? 'null' : typeof value === 'string' || value instanceof Unsafe ? JSON.stringify(short) : short;
 }
 
+const secretName = /pass|secret|token/i;
+
+/** Whether what a variable of this name holds is shown to nobody. */
+export function isSecretName(name: string): boolean { return secretName.test(name); }
+
+/**
+ * `message` without what stands after a secret's name in `line` of `text`, or below a line that ends in one: an unquoted
+ * password that begins with `*`, `!` or `|` is a mistake that YAML names in full.
+ */
+export function withoutSecrets(message: string, text: string, line: number): string {
+  const lines = text.split('\n');
+  const [above = '', own = ''] = [lines[line - 2], lines[line - 1]];
+  const below = secretName.test(above) && above.trimEnd().endsWith(':') ? own : '';
+  const value = secretName.test(own) ? own.slice(own.search(secretName)).replace(/^[^:]*:/, '') : below;
+  const words = value.split(/\s+/).flatMap((word) => [word, word.replaceAll(/^\W+|\W+$/g, '')]).filter((word) => word.length > 2);
+  return words.reduce((clean, word) => clean.replaceAll(word, '(not shown)'), message);
+}
+
 export function refuse(place: Place, what: string, hint?: string): never {
   throw new UsageError(what, hint, place);
 }

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
 import type { Alias, Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { BadScalar, plainScalar, taggedScalar } from './yaml-scalars.ts';
-import { Encrypted, Mapping, refuse, Unsafe } from './value.ts';
+import { Encrypted, Mapping, refuse, Unsafe, withoutSecrets } from './value.ts';
 import type { Entry, Value } from './value.ts';
 
 /** Aliases may repeat what they name; a document that unfolds beyond this is an attack or a mistake. */
@@ -28,14 +28,15 @@ export function parseYaml(text: string, file: string, warn: (text: string) => vo
   if (error !== undefined) {
     const hint = error.code === 'TAB_AS_INDENT' || error.message.includes('Tabs')
       ? 'Indent with spaces: YAML takes no tabs.' : 'Mend the YAML; `ansible-inventory -i FILE --list` shows what Ansible makes of it.';
-    refuse({ file, line: lines.linePos(error.pos[0]).line }, `not valid YAML: ${error.message}`, hint);
+    const { line } = lines.linePos(error.pos[0]);
+    refuse({ file, line }, `not valid YAML: ${withoutSecrets(error.message, text, line)}`, hint);
   }
   if (second !== undefined) {
     const line = lines.linePos(second.range?.[0] ?? 0).line;
     refuse({ file, line }, 'a second YAML document begins here (`---`); only one is allowed', 'Merge the documents into one.');
   }
   if (first === undefined || first.contents === null) return undefined;
-  return new Construction(file, lines, warn).value(first.contents, 0);
+  return new Construction(file, text, lines, warn).value(first.contents, 0);
 }
 
 function parsed(text: string, file: string, lines: LineCounter): readonly Document.Parsed[] {
@@ -61,6 +62,7 @@ type Row = Entry & { readonly key: string };
 /** Walks the parsed nodes in document order, so that an alias finds only anchors above it, as in PyYAML. */
 class Construction {
   readonly #file: string;
+  readonly #text: string;
   readonly #lines: LineCounter;
   readonly #warn: (text: string) => void;
   readonly #anchors = new Map<string, { readonly value: Value } | 'open'>();
@@ -68,8 +70,9 @@ class Construction {
   readonly #sizes = new WeakMap<object, number>();
   #unfolded = 0;
 
-  constructor(file: string, lines: LineCounter, warn: (text: string) => void) {
+  constructor(file: string, text: string, lines: LineCounter, warn: (text: string) => void) {
     this.#file = file;
+    this.#text = text;
     this.#lines = lines;
     this.#warn = warn;
   }
@@ -189,7 +192,10 @@ class Construction {
   }
 
   #line(node: Node): number { return this.#lines.linePos(node.range?.[0] ?? 0).line; }
-  #refuse(node: Node, what: string, hint?: string): never { refuse({ file: this.#file, line: this.#line(node) }, what, hint); }
+  #refuse(node: Node, what: string, hint?: string): never {
+    const line = this.#line(node);
+    refuse({ file: this.#file, line }, withoutSecrets(what, this.#text, line), hint === undefined ? undefined : withoutSecrets(hint, this.#text, line));
+  }
 }
 
 function asUnsafe(value: Value): Value {

@@ -113,6 +113,16 @@ describe('what is written by a shell', () => {
     await hands.close();
   });
 
+  it('is shown by no page when a disk gives only a part of it', async () => {
+    const { hands, folder } = host({ head: 'for last; do :; done; dd if="$last" bs=60 count=1 2>/dev/null; echo "head: error reading \'$last\': Input/output error" >&2; exit 1' });
+    const path = join(folder, 'main');
+    writeFileSync(path, content);
+    const file = (await hands.look({ files: [path], folders: [folder], limitBytes: 4096 })).files.get(path);
+    assert.ok(file?.is === 'unreadable');
+    assert.equal(file.why, `head: error reading '${path}': Input/output error`);
+    await hands.close();
+  });
+
   it('is not run as a script when the script before it failed', async () => {
     const { hands, folder, fence } = host({});
     const evil = new TextEncoder().encode(`S x touch ${folder}/run\ntouch ${folder}/run\n`);
