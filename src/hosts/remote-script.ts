@@ -203,6 +203,8 @@ printf '\\n${ids.mark}\\n'; cat -- ${quoted(path)} || exit ${FAILED}; printf '\\
 /**
  * Holds the lock for as long as somebody speaks: any line within `silenceS`, else it ends and the kernel frees the flock.
  * `.` a heartbeat, `w LINE` new words, `q` the end. Each is answered with one line: `ok`, or `fenced`.
+ * The words found there are told by the shell's own printf: busybox's cat hands the file's pages to the pipe as they are
+ * (sendfile), and what is written over them before they are read is what the reader sees.
  */
 export function lockScript(path: string, words: LockWords, ids: { mark: string; silenceS: number }): string {
   const lock = quoted(path);
@@ -210,7 +212,8 @@ export function lockScript(path: string, words: LockWords, ids: { mark: string; 
   const text = quoted(asLine(new TextEncoder().encode(formatWords(words))));
   return `NL='
 '
-held() { printf 'taken\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'; exit 0; }
+told() { w=; p=; { IFS= read -r w; IFS= read -r p; } <${lock}; printf '%s\\n%s\\n%s\\n\\n${ids.mark}\\n' "$1" "$w" "$p"; }
+held() { told taken; exit 0; }
 ours() { o=; IFS= read -r o <${lock}; case $o in ${quoted(fenceText(words.operation))}*) ;; *) return 1;; esac; }
 words() { printf "$1%s\\n" "\${2:+$2$NL}" | dd of=${lock} bs=65536 conv=notrunc,fsync; }
 hear() { exec 8<&- 9>&-; exec timeout ${ids.silenceS} sh -c 'IFS= read -r l && printf %s "$l"'; }
@@ -223,8 +226,8 @@ safe ${folder} ${lock}
 guard ${folder}
 exec 9<>${lock}
 flock -n 9 || held
-printf 'held\\n'; cat -- ${lock}; printf '\\n${ids.mark}\\n'
-p=; IFS= read -r p <${lock}
+told held
+case $w in '') p=;; *'"proof":'*) p=$w;; esac
 case $p in *'"proof":'*) ;; *) p=;; esac
 words ${text} "$p" && sync ${folder} || exit ${FAILED}
 exec 8<&-

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -8,7 +8,10 @@ import { systemClock } from '../../src/adapters/clock.ts';
 import { NodeDisk } from '../../src/adapters/node-disk.ts';
 import { openHosts } from '../../src/adapters/open-hosts.ts';
 import { DiskHost } from '../../src/hosts/disk-host.ts';
+import { formatWords, parseWords } from '../../src/hosts/lock-words.ts';
+import { library, lockScript, quoted } from '../../src/hosts/remote-script.ts';
 import type { LockAnswer, LockWords } from '../../src/ports/hosts.ts';
+import { notRun } from '../not-run.ts';
 import { type SshdWorld, startSshd } from '../real/sshd.ts';
 import { manager, openDeps } from './host-benches.ts';
 
@@ -126,4 +129,21 @@ setInterval(() => undefined, 1000);
     if (theirs.is === 'held') await theirs.lock.release();
     await host.close();
   });
+
+  for (const shell of ['sh', '/bin/busybox sh']) {
+    if (shell !== 'sh' && !existsSync('/bin/busybox')) { notRun('the words of a dead holder on busybox', 'busybox is missing: apt-get install busybox-static'); continue; }
+    it(`${shell}: a dead holder's words are told as they were found, however late they are read`, () => {
+      const lock = fresh();
+      const dead: LockWords = { ...words('dead'), proof: { shares: 5, threshold: 3 } };
+      for (const found of [formatWords(dead), formatWords(words('later')) + formatWords(dead)]) {
+        writeFileSync(lock, `${found}\n`);
+        const script = join(base, `script-${room}`);
+        writeFileSync(script, library(5) + lockScript(lock, words('mine'), { mark: 'MARK', silenceS: 1 }));
+        const said = execFileSync('sh', ['-c', `{ sleep 0.4; echo .; } | ${shell} ${quoted(script)} 2>/dev/null | { sleep 1; cat; }`], { encoding: 'utf8' });
+        const told = said.slice(said.indexOf('\n') + 1, said.indexOf('\nMARK\n'));
+        assert.deepEqual(parseWords(new TextEncoder().encode(told)), parseWords(new TextEncoder().encode(found)));
+        assert.deepEqual(parseWords(readFileSync(lock)), { ...words('mine'), proof: dead.proof }, 'the proof goes on to the next holder');
+      }
+    });
+  }
 });
