@@ -35,6 +35,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
   nodesBehind: { '': haltTexts.nodesBehind([{ host: vaults[2]!, why: '4812 raft entries behind the leader' }], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
+  kubernetesUnreachable: { '': haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory) },
   vaultCutOff: { '': haltTexts.vaultCutOff('unseal every Vault node', `unseal: no answer from ${vault} within 15 s`, inventory) },
   managerCutOff: { '': haltTexts.managerCutOff('node2', 'stage the new keys on every manager and read them back', 'the connection was cut', undefined, inventory) },
   initUnanswered: {

@@ -5,10 +5,14 @@ import { systemClock } from './adapters/clock.ts';
 import { journalTo } from './adapters/journal.ts';
 import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
 import { Terminal } from './adapters/terminal.ts';
+import type { Ways } from './adapters/vault-http.ts';
 import type { Machine, World } from './commands/context.ts';
-import { messageOf, UsageError } from './model/halt.ts';
+import { Halt, messageOf, UsageError } from './model/halt.ts';
+import { haltTexts } from './model/halts.ts';
 import type { Settings } from './model/settings.ts';
+import type { ClusterNode } from './ports/cluster.ts';
 import type { Event } from './ports/operator.ts';
+import { KubeError } from './ports/kube.ts';
 import { WireError } from './ports/vault.ts';
 import { HostError } from './ports/hosts.ts';
 
@@ -43,19 +47,35 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     import('./adapters/open-hosts.ts'), import('./adapters/vault-http.ts'), import('./vault/eyes.ts'), import('./vault/hands.ts'),
   ]);
   const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }) });
-  const wire = new HttpWire({ ca: settings.vault.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace });
+  const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error; });
+  const wire = new HttpWire({ ca: settings.vault.ca ?? pods?.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
   if (master?.connection === 'local') journal = journalTo(master.paths.journal, { host: hostname() });
   const base = {
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
-    nodes: settings.vault.addresses.map((address) => ({ name: address, address })),
+    nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
   };
   return {
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
     lockable: hosts,
     hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true }),
-    close: async () => { wire.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
+    close: async () => { wire.close(); pods?.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
   };
+}
+
+/** Where the inventory finds Vault through Kubernetes: its pods as nodes, and the ways to them. The library is loaded only then. */
+async function openPods({ kubernetes }: Settings): Promise<{ nodes: readonly ClusterNode[]; ways: Ways; ca: string | undefined; close(): void } | undefined> {
+  if (kubernetes === undefined || kubernetes.reach === 'address') return undefined;
+  const [{ KubeHttp }, { PodWays }, { caFromSecret }] = await Promise.all([import('./adapters/kube-http.ts'), import('./adapters/pod-ways.ts'), import('./kubernetes/ca-secret.ts')]);
+  const kube = new KubeHttp(kubernetes);
+  const ways = new PodWays(kube, kubernetes);
+  try {
+    const [nodes, ca] = await Promise.all([ways.nodes(), caFromSecret(kube, kubernetes)]);
+    return { nodes, ways, ca, close: () => { ways.close(); kube.close(); } };
+  } catch (error) {
+    kube.close();
+    throw error;
+  }
 }
 
 /** A cut wire or a host that went away may come back; a bad certificate, a full disk or a lost lock does not by itself. */

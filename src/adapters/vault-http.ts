@@ -3,6 +3,8 @@ import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import process from 'node:process';
+import type { Duplex } from 'node:stream';
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { Secret } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
 import { redirected, strangeAnswer, wireFailure } from './wire-failure.ts';
@@ -22,6 +24,15 @@ export interface HttpWireOptions {
   /** The name that the certificates are for, where it is not the address's. */
   readonly serverName?: string | undefined;
   readonly namespace?: string | undefined;
+  /** Leads to nodes that have no address of their own here: pods. */
+  readonly ways?: Ways | undefined;
+}
+
+/** How a pod is reached: a connection to it, and the names that its certificate may be for. */
+export interface Ways {
+  /** Undefined where the address is an ordinary one. @throws WireError where no connection comes about */
+  readonly to: (url: URL) => (() => Promise<Duplex>) | undefined;
+  readonly names: (url: URL) => readonly string[];
 }
 
 interface Node {
@@ -113,7 +124,8 @@ export class HttpWire implements VaultWire {
     } catch {
       throw new WireError(address, 'config', `${address} is not a URL: write https://HOST:8200 in vault_addresses`);
     }
-    const { ca, serverName } = this.#options;
+    const { ca, serverName, ways } = this.#options;
+    const way = ways?.to(url);
     const agentOptions = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxFreeSockets: 2, scheduling: 'lifo' as const };
     const base: RequestOptions = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port };
     const prefix = url.pathname.replace(/\/+$/, '');
@@ -122,17 +134,41 @@ export class HttpWire implements VaultWire {
       if (ca !== undefined) checkAuthority(address, ca);
       // Said explicitly: an environment that turns verification off must not turn it off here.
       const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { servername: serverName }) };
-      node = { agent: new https.Agent({ ...agentOptions, ...tls }), base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
+      const agent = new https.Agent({ ...agentOptions, ...tls });
+      if (way !== undefined) throughWay(agent, way, (socket) => connectTls({ ...tls, socket, ...named(serverName, ways!.names(url)) }));
+      node = { agent, base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
     } else if (url.protocol === 'http:') {
       // `import 'node:http'` would load all of undici for its `WebSocket`: 40 ms that nobody here needs.
       const http = process.getBuiltinModule('node:http');
-      node = { agent: new http.Agent(agentOptions), base, prefix, open: (options) => http.request(options) };
+      const agent = new http.Agent(agentOptions);
+      if (way !== undefined) throughWay(agent, way, (socket) => socket);
+      node = { agent, base, prefix, open: (options) => http.request(options) };
     } else {
       throw new WireError(address, 'config', `${address}: neither http:// nor https://`);
     }
     this.#nodes.set(address, node);
     return node;
   }
+}
+
+type Created = (error: Error | null, socket?: Duplex) => void;
+
+function throughWay(agent: Agent, way: () => Promise<Duplex>, dressed: (socket: Duplex) => Duplex): void {
+  (agent as { createConnection: unknown }).createConnection = (_options: unknown, created: Created) => {
+    way().then((socket) => created(null, dressed(socket)), (error: unknown) => created(error as Error));
+  };
+}
+
+/** A pod answers by several names, and its certificate is for one of them: whichever it is, the way already led to that pod. */
+function named(serverName: string | undefined, names: readonly string[]): ConnectionOptions {
+  if (serverName !== undefined) return { servername: serverName };
+  return {
+    servername: names[0] ?? 'vault',
+    checkServerIdentity: (_host, certificate) => {
+      const refusals = names.map((name) => checkServerIdentity(name, certificate));
+      return refusals.includes(undefined) ? undefined : refusals[0];
+    },
+  };
 }
 
 /** Node passes over what it cannot read, and every server would then seem to have the wrong certificate. */

@@ -13,6 +13,8 @@ export interface CommonFlags {
   readonly extraVars?: string[];
   readonly vaultPasswordFile?: string;
   readonly askVaultPass?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly yes?: boolean;

@@ -13,6 +13,8 @@ function common(command: Command): Command {
     .option('-e, --extra-vars <vars>', 'k=v, JSON or @file, over everything the inventory says', collect)
     .option('--vault-password-file <file>', 'password for !vault values of the inventory')
     .option('--ask-vault-pass', 'ask for it on the terminal')
+    .option('--kubeconfig <file>', 'how to reach Kubernetes (default: vault_kubeconfig, $KUBECONFIG, ~/.kube/config, the pod vaultctl runs in)')
+    .option('--context <name>', 'its context (default: vault_kube_context, the current one)')
     .option('--json', 'one JSON document, or one event a line for flows')
     .option('--timeout <seconds>', 'for each wait (never applied to init, the last update share and verify)')
     .option('-v, --verbose', 'say more')

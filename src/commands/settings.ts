@@ -41,6 +41,7 @@ export async function readSettings(machine: Machine, flags: CommonFlags, operato
   const settings = await settingsFrom(inventory, {
     localNames: machine.localNames(), home: machine.env('HOME') ?? '/root', allowMissing: flags.allowMissing ?? [], allowMissingNodes: flags.allowMissingNode ?? [],
     ...(flags.limit === undefined ? {} : { limit: flags.limit }), ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    kubernetes: { ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }), ...(flags.context === undefined ? {} : { context: flags.context }) },
     shares: { ...(count === undefined ? {} : { count }), ...(threshold === undefined ? {} : { threshold }) },
     fallbacks: { ...(caFile === undefined ? {} : { caFile }), ...(serverName === undefined ? {} : { serverName }), ...(namespace === undefined ? {} : { namespace }) },
   });

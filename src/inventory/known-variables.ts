@@ -11,11 +11,12 @@ export const readVariables = new Set([
   'vault_managers_group', 'vault_creds_host_path', 'vault_creds_init_tmp_path', 'vault_creds_rotate_tmp_path', 'vault_creds_keep_previous', 'vault_snapshot_dir', 'vault_journal_path',
   'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',
   'vault_cluster_name', 'vault_release_name', 'vault_timeout',
+  'vault_namespace', 'vault_pod_selector', 'vault_kubeconfig', 'vault_kube_context', 'vault_reach', 'vault_port', 'vault_scheme', 'vault_ca_secret', 'vault_helm_release',
 ]);
 
 /** Read by other parts of vaultctl, or by Ansible alone: no cause for a warning. */
 const quiet = new Set([
-  'vault_namespace', 'vault_pod_selector', 'vault_kubeconfig', 'vault_transport',
+  'vault_transport',
   'ansible_ssh_executable', 'ansible_ssh_pipelining', 'ansible_ssh_retries', 'ansible_ssh_transfer_method', 'ansible_ssh_use_tty', 'ansible_connection_timeout',
 ]);
 const connectionLike = /^ansible_(?:ssh|become|sudo|su|doas|paramiko|connection|host|port|user|password|private_key)(?:_|$)/;

@@ -5,6 +5,8 @@ import type { ThisMachine } from './connection.ts';
 import { hostsOf } from './groups.ts';
 import type { Group } from './groups.ts';
 import { agreed, HostReading, placeText, sortedNames } from './host-reading.ts';
+import { kubernetesSettings } from './kubernetes-settings.ts';
+import type { KubernetesFlags } from './kubernetes-settings.ts';
 import { unknownVariables } from './known-variables.ts';
 import type { Inventory } from './load.ts';
 import { Templates } from './template.ts';
@@ -19,6 +21,7 @@ export interface SettingsOptions extends ThisMachine {
   readonly timeoutMs?: number;
   readonly shares?: SharesGiven;
   readonly fallbacks?: Omit<VaultFallbacks, 'home'>;
+  readonly kubernetes?: KubernetesFlags;
   readonly allowMissing?: readonly string[];
   readonly allowMissingNodes?: readonly string[];
 }
@@ -38,7 +41,8 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
   const managers = readings.map((reading) => managerFrom(reading, options));
   refuseTwins(inventory, managers);
   for (const { host } of readings) warnOnce(inventory, unknownVariables(inventory.variablesOf(host)));
-  const named = agreed(readings, (reading) => reading.text('vault_cluster_name')) ?? agreed(readings, (reading) => reading.text('vault_release_name'));
+  const named = agreed(readings, (reading) => reading.text('vault_cluster_name')) ?? agreed(readings, (reading) => reading.text('vault_release_name', 'vault_helm_release'));
+  const kubernetes = kubernetesSettings(inventory, readings, { ...options.kubernetes, home: options.home });
   const seconds = agreed(readings, (reading) => reading.whole(1, 86_400, 'vault_timeout'));
   return {
     clusterName: named?.value ?? group.name,
@@ -47,7 +51,8 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
     master: masterOf(inventory, group, managers, options),
     limited: options.limit !== undefined,
     keepPrevious: agreed(readings, (reading) => reading.whole(0, 100, 'vault_creds_keep_previous'))?.value ?? 1,
-    vault: vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }),
+    vault: vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }, kubernetes !== undefined && kubernetes.reach !== 'address'),
+    kubernetes,
     shares: shareSettings(inventory, readings, options.shares ?? {}),
     timeoutMs: options.timeoutMs ?? (seconds === undefined ? defaultTimeoutMs : seconds.value * 1000),
     allowMissing: known('--allow-missing', options.allowMissing ?? [], managers.map((manager) => manager.name)),

@@ -17,16 +17,18 @@ export interface VaultFallbacks {
   readonly home: string;
 }
 
-export function vaultSettings(inventory: Inventory, readings: readonly HostReading[], fallbacks: VaultFallbacks): VaultSettings {
+/** @param found the pods are found through Kubernetes, and no addresses are needed */
+export function vaultSettings(inventory: Inventory, readings: readonly HostReading[], fallbacks: VaultFallbacks, found: boolean): VaultSettings {
   const allowHttp = agreed(readings, (reading) => reading.flag('vault_allow_http'))?.value ?? false;
   const addresses = agreed(readings, (reading) => reading.list('vault_addresses'));
-  if (addresses === undefined || addresses.value.length === 0) {
+  if (!found && (addresses === undefined || addresses.value.length === 0)) {
     refuse(addresses?.place ?? { file: inventory.sources[0] ?? 'inventory' }, 'vault_addresses is missing: where is Vault?',
-      'Set vault_addresses to the list of the nodes\' URLs, for example [https://10.0.0.1:8200, https://10.0.0.2:8200].');
+      'In Kubernetes: set vault_namespace. Elsewhere: set vault_addresses to the list of the nodes\' URLs, for example [https://10.0.0.1:8200, https://10.0.0.2:8200].');
   }
   const seen = new Set<string>();
-  for (const url of addresses.value.map((text) => vaultUrl(text, addresses, allowHttp))) {
-    if (seen.has(url)) refuse(addresses.place, `vault_addresses names ${url} twice`, 'Name each node once.');
+  for (const text of addresses?.value ?? []) {
+    const url = vaultUrl(text, addresses!, allowHttp);
+    if (seen.has(url)) refuse(addresses!.place, `vault_addresses names ${url} twice`, 'Name each node once.');
     seen.add(url);
   }
   const caSaid = agreed(readings, (reading) => reading.text('vault_cacert'));

@@ -54,6 +54,11 @@ export const haltTexts = {
     next: ['bring those nodes back, then run the same command again', `vaultctl status -i ${inventory}`,
       ...(missing.length === 0 ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
   }),
+  kubernetesUnreachable: (why: string, mend: string | undefined, inventory: string): HaltText => ({
+    code: 'kubernetes-unreachable', exit: 'unreachable', what: 'Kubernetes does not give what vaultctl needs', details: [why],
+    safe: ['Vault runs on without its API server, and the credentials files stand on the managers as they did.'], notDone: ['Nothing was touched.'],
+    next: [...(mend === undefined ? [] : [mend]), 'kubectl get pods   (with the same --kubeconfig and --context)', `vaultctl status -i ${inventory}`],
+  }),
   vaultCutOff: (during: string, why: string, inventory: string): HaltText => ({
     code: 'vault-cut-off', exit: 'unreachable', what: 'Vault stopped answering', details: [`during: ${during}`, why],
     safe: ['Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.', 'Whether Vault did what it was last asked is found out by the next run.'],

@@ -13,6 +13,8 @@ export interface Settings {
   readonly limited: boolean;
   readonly keepPrevious: number;
   readonly vault: VaultSettings;
+  /** Undefined where the inventory knows Vault by its addresses alone. */
+  readonly kubernetes: KubernetesSettings | undefined;
   /** Share count and threshold for `init`; for `rotate` only where the operator gave them. */
   readonly shares: { readonly count: number; readonly threshold: number; readonly given: boolean };
   readonly timeoutMs: number;
@@ -34,8 +36,28 @@ export interface Paths {
   readonly journal: string;
 }
 
+/** Where Vault runs in Kubernetes, and how each of its pods is reached. */
+export interface KubernetesSettings {
+  /** `address`: by `vault_addresses`, Kubernetes being asked for everything else only. */
+  readonly reach: 'port-forward' | 'pod-ip' | 'address';
+  readonly namespace: string;
+  /** The Helm release; the StatefulSet is the one whose pods `podSelector` finds. */
+  readonly release: string;
+  readonly podSelector: string;
+  /** Absolute; undefined: as kubectl finds one. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  readonly port: number;
+  /** Undefined: as the pod's port is named. */
+  readonly scheme: 'http' | 'https' | undefined;
+  /** The Secret in `namespace` that holds the CA of Vault's certificates. */
+  readonly caSecret: { readonly name: string; readonly key: string } | undefined;
+  /** Plain http to a pod's own address is allowed; inside a port-forward it always is. */
+  readonly allowHttp: boolean;
+}
+
 export interface VaultSettings {
-  /** URLs without a trailing slash, in the inventory's order. */
+  /** URLs without a trailing slash, in the inventory's order; none where the pods are found through Kubernetes. */
   readonly addresses: readonly string[];
   /** PEM text of the CA, where one is given. */
   readonly ca: string | undefined;

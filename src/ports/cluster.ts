@@ -13,4 +13,6 @@ export interface ClusterNode {
   readonly name: string;
   /** Where requests go: `https://host:8200`, no trailing slash. */
   readonly address: string;
+  /** How the other nodes reach it, where that is another way than ours: a pod's name in the cluster. */
+  readonly joinAddress?: string;
 }

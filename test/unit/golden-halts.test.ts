@@ -16,7 +16,7 @@ const pathOf = (name: string) => join(golden, `${name}.txt`);
 const contract: Record<keyof typeof haltTexts, readonly number[]> = {
   stopped: [129, 130, 143], lockLost: [6], locked: [6], foreignRekey: [6],
   noMajority: [5], managersUnreachable: [5], notSetAside: [5], preflight: [5], undelivered: [5], stageFailed: [5], managerCutOff: [5], cannotTellLost: [5],
-  vaultUnreachable: [8], vaultCutOff: [8], initUnanswered: [8], initCutOff: [8], noLeader: [8], nodesClosed: [8], nodesBehind: [8],
+  vaultUnreachable: [8], kubernetesUnreachable: [8], vaultCutOff: [8], initUnanswered: [8], initCutOff: [8], noLeader: [8], nodesClosed: [8], nodesBehind: [8],
   autoUnseal: [7], otherCluster: [7], conflictingMain: [7], unreadable: [7], keysRejected: [7], unproven: [7], snapshotFailed: [7], notReversible: [7],
   importRejected: [7], emptyFirst: [7], notConfirmed: [7], restored: [7],
   finishFirst: [4], rekeyInterrupted: [4], commitUnknown: [4], verifyFailed: [4],

@@ -14,13 +14,14 @@ const mayImport: Record<string, readonly string[]> = {
   vault: ['model', 'ports', 'credentials'],
   hosts: ['model', 'ports'],
   credentials: ['model', 'ports'],
+  kubernetes: ['model', 'ports'],
   inventory: ['model', 'ports'],
-  engine: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory'],
-  steps: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'engine'],
-  flows: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'engine', 'steps'],
-  commands: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'engine', 'steps', 'flows'],
-  adapters: ['model', 'ports', 'vault', 'hosts', 'inventory'],
-  'wire.ts': ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'engine', 'steps', 'flows', 'commands', 'adapters'],
+  engine: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'kubernetes'],
+  steps: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'kubernetes', 'engine'],
+  flows: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'kubernetes', 'engine', 'steps'],
+  commands: ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'kubernetes', 'engine', 'steps', 'flows'],
+  adapters: ['model', 'ports', 'vault', 'hosts', 'inventory', 'kubernetes'],
+  'wire.ts': ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'kubernetes', 'engine', 'steps', 'flows', 'commands', 'adapters'],
   'main.ts': ['model', 'ports', 'vault', 'hosts', 'credentials', 'inventory', 'engine', 'steps', 'flows', 'commands', 'wire.ts'],
 };
 
@@ -34,6 +35,7 @@ const pureBuiltins = new Set(['node:assert', 'node:assert/strict', 'node:buffer'
 const heldBy: Record<string, readonly string[]> = {
   ssh2: ['adapters'],
   '@kubernetes/client-node': ['adapters'],
+  ws: ['adapters'],
   'node-vault': ['adapters'],
   'write-file-atomic': ['adapters'],
   'ssh-config': ['adapters', 'hosts', 'inventory'],
