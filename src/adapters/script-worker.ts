@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { ChannelReader } from '../hosts/channel-reader.ts';
 import { errorOf } from '../hosts/remote-answer.ts';
 import { FAILED } from '../hosts/remote-script.ts';
+import { wipe } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { ExecOptions, ShellResult } from '../ports/shell.ts';
 import { asMessage, type Become, becomeError } from './become.ts';
@@ -52,8 +53,9 @@ export class ScriptWorker {
       const functions = seat.knows === library ? '' : asMessage('L', library);
       seat.knows = library;
       const text = new TextEncoder().encode(functions + asMessage(`S ${mark}`, script));
-      const sent = seat.channel.write(Buffer.concat([text, stdin]));
-      sent.catch(() => undefined);
+      const message = Buffer.concat([text, stdin]);
+      // Not before it has left us: the shell would read zeros.
+      void seat.channel.write(message).then(() => wipe(message), () => undefined);
       const stdout = await seat.reader.until(`\n${mark} `);
       const code = stdout === undefined ? undefined : await seat.reader.line();
       const stderr = code === undefined ? undefined : await seat.channel.stderrUntil(`\n${mark}\n`);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { AnyAuthMethod, BaseAgent, ParsedKey } from 'ssh2';
-import { Secret } from '../model/secret.ts';
+import { type Secret, wipe } from '../model/secret.ts';
 import type { SshTarget } from './ssh-settings.ts';
 
 type Ssh2 = typeof import('ssh2');
@@ -23,7 +23,11 @@ export class KeyRing {
 
   /** Whether using it means asking somebody. */
   encrypted(file: string): boolean {
-    const found = this.#encrypted.get(file) ?? needsPassphrase(this.#ssh2.utils.parseKey(readFileSync(file)));
+    const known = this.#encrypted.get(file);
+    if (known !== undefined) return known;
+    const text = readFileSync(file);
+    const found = needsPassphrase(this.#ssh2.utils.parseKey(text));
+    wipe(text);
     this.#encrypted.set(file, found);
     return found;
   }
@@ -38,7 +42,7 @@ export class KeyRing {
   async #open(file: string): Promise<ParsedKey | undefined> {
     const text = readFileSync(file);
     const plain = this.#ssh2.utils.parseKey(text);
-    if (!(plain instanceof Error)) return one(plain);
+    if (!(plain instanceof Error)) { wipe(text); return one(plain); }
     if (!needsPassphrase(plain)) return undefined;
     // One question at a time: two prompts on one terminal cannot be told apart.
     const answer = this.#asking.then(() => this.#askFor(file, text));

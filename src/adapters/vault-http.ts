@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { Secret } from '../model/secret.ts';
+import { Secret, wipe } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
 import { redirected, strangeAnswer, wireFailure } from './wire-failure.ts';
 
@@ -53,7 +53,11 @@ export class HttpWire implements VaultWire {
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body, revealing));
     const call = this.#call(address, request, body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length });
     call.request.end(body);
-    return call.answer(request.patient === true ? undefined : request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    try {
+      return await call.answer(request.patient === true ? undefined : request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    } finally {
+      if (body !== undefined) wipe(body);
+    }
   }
 
   async *download(address: string, request: WireRequest): AsyncIterable<Uint8Array> {
@@ -230,7 +234,10 @@ class Call {
       if (size > ANSWER_LIMIT_BYTES) throw new WireError(this.#address, 'config', `${this.#address}: the answer is larger than ${ANSWER_LIMIT_BYTES >> 20} MiB: is this address a Vault server?`);
     }
     if (!response.complete) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' });
-    return Buffer.concat(chunks).toString('utf8');
+    const all = Buffer.concat(chunks);
+    const text = all.toString('utf8');
+    wipe(all, ...chunks);
+    return text;
   }
 }
 

@@ -1,3 +1,5 @@
+import { wipe } from '../model/secret.ts';
+
 const LIMIT_BYTES = 64 << 20;
 
 /** Reads lines and marked parts from a script that stays. */
@@ -23,6 +25,7 @@ export class ChannelReader {
       const at = this.#buffer.subarray(0, this.#end).indexOf(wanted, from);
       if (at >= 0) {
         const found = Uint8Array.from(this.#buffer.subarray(this.#start, at));
+        wipe(this.#buffer.subarray(this.#start, at));
         this.#start = at + wanted.length;
         return found;
       }
@@ -41,11 +44,16 @@ export class ChannelReader {
     if (size + chunk.length > this.#buffer.length) {
       const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, size + chunk.length));
       this.#buffer.copy(larger, 0, this.#start, this.#end);
+      wipe(this.#buffer);
       this.#buffer = larger;
-    } else this.#buffer.copyWithin(0, this.#start, this.#end);
+    } else {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+      wipe(this.#buffer.subarray(size, this.#end));
+    }
     this.#start = 0;
     this.#end = size;
     this.#buffer.set(chunk, this.#end);
     this.#end += chunk.length;
+    wipe(chunk);
   }
 }

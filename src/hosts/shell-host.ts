@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
 import { type ApplyAnswer, type Fence, type FileOperation, HostError, type HostHands, type HostSight, type LockAnswer, type LockWords, type LookQuestion, type PreparedWrite } from '../ports/hosts.ts';
+import { wipe } from '../model/secret.ts';
 import type { Shell, ShellChannel } from '../ports/shell.ts';
 import { ChannelReader } from './channel-reader.ts';
 import { same } from './durable-write.ts';
@@ -53,14 +54,18 @@ export class ShellHost implements HostHands {
   async look(question: LookQuestion): Promise<HostSight> {
     const { mark } = this.#ids();
     const { text, stdin } = lookScript(question, mark);
-    return lookAnswer(this.name, question, mark, await this.#shell.exec(text, stdin, { timeoutMs: this.#times.lookMs, library: this.#library }));
+    const result = await this.#shell.exec(text, stdin, { timeoutMs: this.#times.lookMs, library: this.#library });
+    try {
+      return lookAnswer(this.name, question, mark, result);
+    } finally {
+      wipe(result.stdout);
+    }
   }
 
   async apply(operations: readonly FileOperation[], fence: Fence): Promise<ApplyAnswer> {
     const { mark } = this.#ids();
-    const stdout = await this.#run(applyScript(operations, fence, { mark, hex: () => this.#clock.random(8) }));
+    const parts = await this.#readBack(applyScript(operations, fence, { mark, hex: () => this.#clock.random(8) }), mark);
     const writes = operations.filter((operation) => operation.do === 'write');
-    const parts = readBackParts(stdout, mark);
     const readBack = new Map<string, Uint8Array>();
     writes.forEach(({ path, bytes }, index) => {
       const part = parts[index];
@@ -71,9 +76,16 @@ export class ShellHost implements HostHands {
   }
 
   async #run(script: RemoteScript): Promise<Uint8Array> {
-    const result = await this.#shell.exec(script.text, script.stdin, { timeoutMs: this.#times.applyMs, library: this.#library });
+    const result = await this.#shell.exec(script.text, script.stdin, { timeoutMs: this.#times.applyMs, library: this.#library }).finally(() => wipe(script.stdin));
     if (result.code !== 0) throw errorOf(this.name, result);
     return result.stdout;
+  }
+
+  async #readBack(script: RemoteScript, mark: string): Promise<Uint8Array[]> {
+    const stdout = await this.#run(script);
+    const parts = readBackParts(stdout, mark);
+    wipe(stdout);
+    return parts;
   }
 
   async prepare(path: string, size: number, fence: Fence): Promise<PreparedWrite> {
@@ -82,7 +94,7 @@ export class ShellHost implements HostHands {
     return {
       path,
       commit: async (bytes) => {
-        const [found] = readBackParts(await this.#run(commitScript(path, bytes, fence, ids)), ids.mark);
+        const [found] = await this.#readBack(commitScript(path, bytes, fence, ids), ids.mark);
         if (found === undefined || !same(found, bytes)) throw differs(this.name, path);
         return found;
       },

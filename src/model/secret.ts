@@ -27,6 +27,14 @@ export class Secret {
   [inspect.custom](): string { return '[redacted]'; }
 }
 
+/**
+ * Overwrites bytes that held a secret and that nobody needs any more. Only bytes on their way are wiped, never the record
+ * of a flow that may write them once more; strings cannot be: they stay until the collector has taken them.
+ */
+export function wipe(...spent: readonly Uint8Array[]): void {
+  for (const bytes of spent) bytes.fill(0);
+}
+
 /** `text` with every known secret replaced: for errors and output of libraries that may quote what we sent. */
 export function redact(text: string): string {
   let clean = text;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -51,7 +51,8 @@ describe('what is written by a shell', () => {
     const seen = new Set<number>();
     while (!done) {
       assert.deepEqual(processesWith(secret), []);
-      for (const name of readdirSync(folder)) if (name.endsWith('.keys')) seen.add(Number.parseInt(execFileSync('stat', ['-c', '%a', join(folder, name)], { encoding: 'utf8' }), 8));
+      // Between the list and the look it may have taken its name.
+      for (const name of readdirSync(folder)) if (name.endsWith('.keys')) { const found = lstatSync(join(folder, name), { throwIfNoEntry: false }); if (found !== undefined) seen.add(found.mode & 0o777); }
       looks += 1;
       await new Promise((resolve) => { setTimeout(resolve, 50); });
     }
