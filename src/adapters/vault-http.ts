@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import process from 'node:process';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
-import { Secret, wipe } from '../model/secret.ts';
+import { redact, Secret, wipe } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
 import { redirected, strangeAnswer, wireFailure } from './wire-failure.ts';
 
@@ -206,6 +206,8 @@ class Call {
     this.response = new Promise((resolve, reject) => {
       request.once('response', resolve);
       request.on('error', (error) => { clearTimeout(connecting); reject(wireFailure(address, error, this.#sent)); });
+      // Node gives the connection away then, and nothing more is heard of the request.
+      request.once('upgrade', (_response, socket) => { socket.destroy(); reject(wireFailure(address, Object.assign(new Error('upgrade'), { code: 'HPE_UPGRADE' }), true)); });
     });
     this.response.catch(() => undefined);
   }
@@ -228,16 +230,33 @@ class Call {
   async #text(response: IncomingMessage): Promise<string> {
     const chunks: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of response) {
-      chunks.push(chunk as Uint8Array);
-      size += (chunk as Uint8Array).length;
-      if (size > ANSWER_LIMIT_BYTES) throw new WireError(this.#address, 'config', `${this.#address}: the answer is larger than ${ANSWER_LIMIT_BYTES >> 20} MiB: is this address a Vault server?`);
+    let cut: unknown;
+    try {
+      for await (const chunk of response) {
+        chunks.push(chunk as Uint8Array);
+        size += (chunk as Uint8Array).length;
+        if (size > ANSWER_LIMIT_BYTES) throw new WireError(this.#address, 'config', `${this.#address}: the answer is larger than ${ANSWER_LIMIT_BYTES >> 20} MiB: is this address a Vault server?`);
+      }
+    } catch (error) {
+      cut = error;
     }
-    if (!response.complete) throw Object.assign(new Error('cut'), { code: 'ECONNRESET' });
+    if (!response.complete) cut ??= Object.assign(new Error('cut'), { code: 'ECONNRESET' });
     const all = Buffer.concat(chunks);
     const text = all.toString('utf8');
     wipe(all, ...chunks);
+    if (cut !== undefined && !isWholeObject(text)) throw cut;
     return text;
+  }
+}
+
+/** The reply of init exists once: where all of it came, a connection that broke before its end was said does not count. */
+function isWholeObject(text: string): boolean {
+  if (!text.startsWith('{')) return false;
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -254,7 +273,8 @@ function parsed(address: string, response: IncomingMessage, text: string): WireA
 
 function wordsOf(body: unknown): string {
   const errors = (body as { errors?: unknown } | undefined)?.errors;
-  return Array.isArray(errors) && errors.length > 0 ? `: ${errors.join('; ').replaceAll(/\s+/g, ' ').trim()}` : '';
+  const said = Array.isArray(errors) ? redact(errors.filter((text) => typeof text === 'string').join('; ')).replaceAll(/\s+/g, ' ').trim().slice(0, 2000) : '';
+  return said === '' ? '' : `: ${said}`;
 }
 
 /** JSON.stringify has already asked the Secret, which says [redacted]; what it stands in for is still in its holder. */

@@ -58,10 +58,19 @@ function codeOf(error: unknown): string {
   return Array.isArray(errors) ? codeOf(errors[0]) : '';
 }
 
+/** What could be a part of a share or a token: runs that are long, or that mix letters and digits. */
+const MAY_BE_SECRET = /[\w+/=.~-]{16,}|(?=[\w+/=.~-]*\d)[\w+/=.~-]*[A-Za-z][\w+/=.~-]*/g;
+
+/** The start of a page or a sentence. A reply of init that a proxy garbled may be in it, and nobody knows its shares as secrets yet. */
+function beginning(text: string): string {
+  const prose = text.slice(0, 4096).replace(/[^\x20-\x7e]+/g, ' ').split(/[{["]/)[0] ?? '';
+  return redact(prose).replaceAll(MAY_BE_SECRET, '…').trim().slice(0, 60);
+}
+
 /** An answer that no Vault gives: a redirect, a web page, another service. Quotes no more than shows what it is. */
 export function strangeAnswer(address: string, status: number, contentType: string | undefined, text: string): WireError {
   if (text.includes('HTTP request to an HTTPS server')) return new WireError(address, 'config', `${address}: it wants TLS there: write https:// in vault_addresses`);
-  const shown = redact(text).replace(/[^\x20-\x7e]+/g, ' ').trim().slice(0, 60);
+  const shown = beginning(text);
   const what = `${address}: the answer (${status}) is not JSON but ${contentType?.split(';')[0] || 'of no type'}${shown === '' ? '' : `: "${shown}"`}`;
   // A gateway that lost its server answers for it in HTML: the request may have arrived, and the next may find it well.
   return status >= 500 ? new WireError(address, 'unknown', `${what}; a proxy in front of Vault?`) : new WireError(address, 'config', `${what}: is this address a Vault server?`);

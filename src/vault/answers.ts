@@ -44,13 +44,18 @@ export type RekeyAnswer =
 
 export type VerifyAnswer = { readonly is: 'more' } | { readonly is: 'complete' } | { readonly is: 'rejected' } | { readonly is: 'no-rekey' };
 
+/** A server's sentence is shorter; what is longer would bury the operator's page. */
+const LONGEST_SENTENCE = 2000;
+const MOST_SENTENCES = 8;
+
 /** The server said no, in words. They are redacted, for some servers quote what they were sent. */
 export class VaultError extends Error {
   readonly status: number;
   readonly errors: readonly string[];
   readonly address: string;
   constructor(address: string, what: string, status: number, errors: readonly string[]) {
-    const clean = errors.map((text) => redact(text.trim()));
+    // Redacted whole, then cut: half a secret would not be known as one.
+    const clean = errors.slice(0, MOST_SENTENCES).map((text) => redact(text.trim()).slice(0, LONGEST_SENTENCE));
     super(`${what}: ${address} answered ${status}${clean.length === 0 ? '' : `: ${clean.join('; ').replaceAll('\n', ' ')}`}`);
     this.name = 'VaultError';
     this.address = address;
@@ -104,11 +109,16 @@ export const rekeyUpdateSchema = v.object({
 
 export const verifyUpdateSchema = v.object({ complete: v.optional(v.boolean(), false), nonce: v.optional(v.string(), '') });
 
-const keys = v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1));
-/** Lenient on purpose: a reply that exists once is not thrown away over a field that we do not need. */
+const texts = (list: unknown) => (Array.isArray(list) ? list.filter((item) => typeof item === 'string' && item !== '') as string[] : []);
+
+/** Lenient on purpose: a reply that exists once is not thrown away over a part that is missing or wrong. Shares in base64. */
 export const initSchema = v.pipe(
-  v.object({ keys_base64: v.optional(keys), keys: v.optional(v.array(v.string()), []), root_token: v.pipe(v.string(), v.minLength(1)) }),
-  v.check(({ keys_base64: base64, keys: hex }) => base64 !== undefined || hex.length > 0, 'no keys'),
+  v.object({ keys_base64: v.optional(v.unknown()), keys: v.optional(v.unknown()), root_token: v.optional(v.unknown()) }),
+  v.transform(({ keys_base64: base64, keys: hex, root_token: token }) => {
+    const [given, same] = [texts(base64), texts(hex).map((share) => Buffer.from(share, 'hex').toString('base64')).filter((share) => share !== '')];
+    return { shares: given.length >= same.length ? given : same, rootToken: typeof token === 'string' ? token : '' };
+  }),
+  v.check(({ shares }) => shares.length > 0, 'no keys'),
 );
 
 export const tokenSchema = v.object({ auth: v.object({ client_token: v.pipe(v.string(), v.minLength(1)) }) });

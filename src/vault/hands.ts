@@ -2,7 +2,7 @@ import type { KeySet } from '../model/keys.ts';
 import { Secret } from '../model/secret.ts';
 import { WireError } from '../ports/vault.ts';
 import {
-  accessorsSchema, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema,
+  accessorsSchema, errorsOf, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema,
   shaped, tokenSchema, VaultError, type VerifyAnswer, verifyStatusSchema, verifyUpdateSchema,
 } from './answers.ts';
 import { VaultEyes } from './eyes.ts';
@@ -23,10 +23,9 @@ export class VaultHands extends VaultEyes {
   async init(address: string, shares: number, threshold: number): Promise<KeySet> {
     const what = 'init';
     const answer = await this.ask(address, what, { method: 'PUT', path: 'sys/init', body: { secret_shares: shares, secret_threshold: threshold }, patient: true });
-    const body = shaped(initSchema, address, what, answer);
-    const given: readonly string[] = body.keys_base64 ?? body.keys.map((share) => Buffer.from(share, 'hex').toString('base64'));
+    const given = shaped(initSchema, address, what, answer);
     // Were it fewer than asked for: they are still all there will ever be, and whoever stores them first looks closer then.
-    return { rootToken: new Secret(body.root_token), shares: given.map((share) => new Secret(share)), threshold };
+    return { rootToken: new Secret(given.rootToken), shares: given.shares.map((share) => new Secret(share)), threshold };
   }
 
   async unsealReset(address: string): Promise<void> {
@@ -144,6 +143,6 @@ export class VaultHands extends VaultEyes {
   /** Replaces everything that the server holds. */
   async restoreSnapshot(address: string, chunks: AsyncIterable<Uint8Array>, token: Secret): Promise<void> {
     const answer = await this.wire.upload(address, { method: 'POST', path: 'sys/storage/raft/snapshot-force', token }, chunks);
-    if (answer.status >= 400) throw new VaultError(address, 'snapshot restore', answer.status, (answer.body as { errors?: string[] } | undefined)?.errors ?? []);
+    if (answer.status >= 400) throw new VaultError(address, 'snapshot restore', answer.status, errorsOf(answer));
   }
 }
