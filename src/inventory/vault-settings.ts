@@ -47,7 +47,9 @@ function said(text: string | undefined): string | undefined { return text === ''
 function absolute(path: string, cwd: string): string { return path.startsWith('/') ? path : `${cwd}/${path}`; }
 
 function vaultUrl(text: string, from: Read<unknown>, allowHttp: boolean): string {
-  const no = (what: string, hint: string): never => refuse(from.place, `vault_addresses: ${JSON.stringify(text)} ${what}`, hint);
+  // Some URLs carry a password or a token, and that is one of the reasons to refuse them.
+  const shownText = text.replace(/\/\/.*@/s, '//(not shown)@').replace(/[?#].*/s, '?(not shown)');
+  const no = (what: string, hint: string): never => refuse(from.place, `vault_addresses: ${JSON.stringify(shownText)} ${what}`, hint);
   if (!/^[a-z]+:\/\//i.test(text)) return no('has no scheme', `Write https://${text}`);
   const url = URL.canParse(text) ? new URL(text) : no('is not a URL', 'Write for example https://10.0.0.1:8200');
   if (url.protocol !== 'https:' && url.protocol !== 'http:') no(`has the scheme ${url.protocol}`, 'Use https (or http to loopback).');

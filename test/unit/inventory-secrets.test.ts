@@ -37,6 +37,14 @@ describe('a password that is written wrongly in the inventory is refused without
     });
   }
 
+  it('also where it stands in an address of Vault', async () => {
+    for (const url of [`https://root:${secret}@10.0.0.1:8200`, `https://${secret}@10.0.0.1:8200`, `https://10.0.0.1:8200/?token=${secret}`, `ftp://root:${secret}@10.0.0.1`, `https://10.0.0.1:8200/v1#${secret}`]) {
+      const page = await said(three().replace('[https://10.0.0.1:8200]', JSON.stringify([url])));
+      assert.match(page, /vault_addresses: .*not shown/);
+      assert.doesNotMatch(page, new RegExp(secret, 'i'), url);
+    }
+  });
+
   it('and what is no secret is still named', async () => {
     assert.match(await said(three('', 'other: *nowhere')), /\*nowhere names an anchor/);
     assert.match(await said(three('', 'other: !strange x')), /unknown tag !strange/);
