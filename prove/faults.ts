@@ -12,7 +12,7 @@ export function deedOf(name: string, line: string): Deed {
   if (name.startsWith('rename') || name.startsWith('link')) return 'rename';
   if (name.startsWith('unlink')) return 'unlink';
   if (name.startsWith('mkdir')) return 'mkdir';
-  if (name.startsWith('fch')) return 'own';
+  if (/^f?ch(mod|own)/.test(name)) return 'own';
   return name === 'close' ? 'close' : 'read';
 }
 

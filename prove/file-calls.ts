@@ -9,7 +9,7 @@ import type { Flow } from './flow.ts';
 
 const READY_WITHIN_MS = 10_000;
 /** What makes, fills, names and reads back a file; where an architecture lacks one, strace is not to mind. */
-const TRACED = ['openat', 'pwrite64', 'write', 'pread64', 'read', 'ftruncate', 'fchmod', 'fchown', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'link', 'linkat', 'close'].map((name) => `?${name}`).join();
+export const TRACED = ['openat', 'chmod', 'fchmodat', 'chown', 'fchownat', 'pwrite64', 'write', 'pread64', 'read', 'ftruncate', 'fchmod', 'fchown', 'fsync', 'fdatasync', 'rename', 'renameat', 'renameat2', 'unlink', 'unlinkat', 'mkdir', 'mkdirat', 'link', 'linkat', 'close'].map((name) => `?${name}`).join();
 
 /** One system call of the thread that makes vaultctl's file calls. */
 export interface FileCall {
@@ -68,8 +68,8 @@ async function threadIn(ready: string): Promise<string> {
   throw new Error('vaultctl did not start its file thread');
 }
 
-/** Those on the world's files, numbered among all. */
-function callsIn(said: string, folder: string): FileCall[] {
+/** Those below a folder, numbered among all that strace printed. */
+export function callsIn(said: string, folder: string): FileCall[] {
   const counts = new Map<string, number>();
   return said.split('\n').flatMap((line) => {
     const name = /^(\w+)\(/.exec(line)?.[1];

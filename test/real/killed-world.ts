@@ -22,6 +22,8 @@ export class KilledWorld {
   readonly vault: Servers;
   readonly front: TokenFront;
   readonly sshd: SshdWorld | undefined;
+  /** As given with `-l`: the manager that every run works from. */
+  master: string | undefined;
   #before = 0;
   readonly inventory: string;
 
@@ -70,7 +72,7 @@ export class KilledWorld {
   /** @param node words between Node and the program: `['--import', FILE]` */
   begin(argv: readonly string[], node: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Begun {
     const [verb, ...more] = argv;
-    const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...more], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...(this.master === undefined ? [] : ['-l', this.master]), ...more], { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.#before = this.front.requests.length;
     this.front.onRequest(() => undefined);
     this.front.dropReply(() => false);
