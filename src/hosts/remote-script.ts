@@ -35,10 +35,10 @@ export const FAILED = 70;
 
 /**
  * What every script builds on. `guard FOLDER` and `fence LOCK TEXT` hold others off; `safe FOLDER TARGET` refuses links,
- * foreign and open folders; `make SIBLING` opens it as descriptor 7, new and 0600; `fill SIBLING SIZE` writes the next
- * line of stdin into it and syncs it; `place` renames and syncs the folder. A process costs a manager more than all the rest
- * (1 to 2 ms), so the shell itself writes and tests, and dd is asked only for what the shell's printf does not say: why the
- * disk took no more.
+ * foreign and open folders; `make SIBLING` opens it as descriptor 7, new and 0600 (noclobber alone lets a device, a pipe
+ * and a link to one pass); `fill SIBLING SIZE` writes the next line of stdin into it and syncs it; `place` renames and syncs
+ * the folder. A process costs a manager more than all the rest (1 to 2 ms), so the shell itself writes and tests, and dd is
+ * asked only for what the shell's printf does not say: why the disk took no more.
  * `spoilt`: keys that were written whole and could not be synced stay as evidence, anything less goes.
  */
 export const library = (guardWaitS: number) => `LC_ALL=C; export LC_ALL; umask 077; { ulimit -c 0; echo 0 >/proc/self/coredump_filter; } 2>/dev/null; PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin" k=
@@ -71,7 +71,7 @@ safe() {
 }
 owned() { [ -O "$1" ] && [ -G "$1" ]; }
 own() { chown "$(id -u):$(id -g)" "$1" && chmod 600 "$1"; }
-make() { set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
+make() { [ ! -e "$1" ] && [ ! -h "$1" ] || fail refused "$1 is there already: it is not ours"; set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
 line() { IFS= read -r c && case $c in "C "*) c=\${c#C };; *) false;; esac || fail io "the content did not arrive whole"; }
 spoilt() { case $1 in *.keys) [ "$(size "$1")" != "$2" ] || exit ${FAILED};; esac; drop "$1"; exit ${FAILED}; }
 fill() {

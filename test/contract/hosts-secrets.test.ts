@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, afterEach, describe, it } from 'node:test';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { LocalShell } from '../../src/adapters/local-shell.ts';
 import { ShellHost } from '../../src/hosts/shell-host.ts';
@@ -23,6 +23,8 @@ describe('what is written by a shell', () => {
     rmSync(base, { recursive: true });
   });
   let rooms = 0;
+  const opened: ShellHost[] = [];
+  afterEach(async () => { await Promise.all(opened.splice(0).map((one) => one.close())); });
 
   /** A host whose PATH begins with tools of ours. */
   function host(tools: Record<string, string>, shell?: readonly string[]) {
@@ -33,6 +35,7 @@ describe('what is written by a shell', () => {
     for (const [name, text] of Object.entries(tools)) writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     writeFileSync(join(folder, '.vaultctl.lock'), lockLine);
     const hands = new ShellHost({ name: 'm1', clock: systemClock, local: true, shell: new LocalShell({ name: 'm1', env: { PATH: `${bin}:/usr/bin:/bin` }, ...(shell === undefined ? {} : { shell }) }) });
+    opened.push(hands);
     open.push(hands);
     return { hands, folder, fence: { lockPath: join(folder, '.vaultctl.lock'), operation: 'op1' } };
   }
@@ -121,6 +124,46 @@ describe('what is written by a shell', () => {
     const file = (await hands.look({ files: [path], folders: [folder], limitBytes: 4096 })).files.get(path);
     assert.ok(file?.is === 'unreadable');
     assert.equal(file.why, `head: error reading '${path}': Input/output error`);
+    await hands.close();
+  });
+
+  it('takes no name where the lock went while it was written: moved, removed and prepared neither', async () => {
+    const { hands, folder, fence } = host({ sync: 'case $1 in *.keys) : > "${1%/*}/.vaultctl.lock";; esac; exec /usr/bin/sync "$@"' });
+    writeFileSync(join(folder, 'main'), 'good');
+    const write = { do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' } as const;
+    const isFenced = (error: unknown) => error instanceof HostError && error.kind === 'fenced';
+    await assert.rejects(hands.apply([write], fence), isFenced);
+    for (const operation of [{ do: 'move', path: join(folder, 'main'), to: join(folder, 'b') }, { do: 'remove', path: join(folder, 'main') }] as const) {
+      writeFileSync(join(folder, '.vaultctl.lock'), lockLine);
+      await assert.rejects(hands.apply([{ ...write, path: join(folder, 'other') }, operation], fence), isFenced);
+    }
+    assert.equal(readFileSync(join(folder, 'main'), 'utf8'), 'good');
+    await hands.close();
+  });
+
+  it('goes into no file that somebody planted under the name, and through no link', async () => {
+    for (const plant of [(path: string) => writeFileSync(path, 'planted', { mode: 0o666 }), (path: string) => symlinkSync('/dev/null', path), (path: string) => symlinkSync('/nowhere/at/all', path)]) {
+      const { folder, fence } = host({});
+      const hex = '0123456789abcdef';
+      const guessed = join(folder, `.main.${hex}.keys`);
+      const hands = new ShellHost({ name: 'm1', local: true, clock: { ...systemClock, random: () => hex }, shell: new LocalShell({ name: 'm1', env: { PATH: '/usr/bin:/bin' } }) });
+      opened.push(hands);
+      plant(guessed);
+      const before = lstatSync(guessed).size;
+      await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), HostError);
+      await assert.rejects(hands.prepare(join(folder, 'main'), 1000, fence), HostError);
+      assert.equal(lstatSync(guessed).size, before);
+      assert.equal(existsSync(join(folder, 'main')), false);
+      await hands.close();
+    }
+  });
+
+  it('that reads back different is an error', async () => {
+    const { hands, folder, fence } = host({ cat: '/usr/bin/cat "$@" | tr k K' });
+    const differs = (error: unknown) => error instanceof HostError && error.kind === 'io' && /reads back different/.test(error.message);
+    await assert.rejects(hands.apply([{ do: 'write', path: join(folder, 'main'), bytes: content, purpose: 'keys' }], fence), differs);
+    const prepared = await hands.prepare(join(folder, 'main'), 1000, fence);
+    await assert.rejects(prepared.commit(content), differs);
     await hands.close();
   });
 

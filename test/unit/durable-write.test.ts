@@ -101,6 +101,40 @@ describe('a durable write', () => {
     });
   }
 
+  for (const [what, work] of [['a write', write], ['a prepared write', prepared]] as const) {
+    it(`${what} is nobody else's from its first byte, also on a disk that opens new files to others or gives them away`, async () => {
+      const machine = world();
+      const modes: string[] = [];
+      const sibling = () => [...machine.find('/etc/kubernetes')!.names].find(([name]) => name.endsWith('.keys'))?.[1];
+      const opening: DiskHook = (call) => {
+        const made = sibling();
+        if (made === undefined || call.when !== 'after') return;
+        modes.push(`${call.op} ${made.mode.toString(8)} ${made.uid}:${made.gid}`);
+        if (call.op === 'create') { made.mode = 0o660; made.gid = 4242; }
+      };
+      await work(handsOn(machine, () => opening));
+      assert.equal(modes[0], 'create 600 0:0');
+      assert.ok(modes.length > 3);
+      const placed = machine.find(main)!;
+      assert.deepEqual([placed.mode, placed.uid, placed.gid], [0o600, 0, 0]);
+      const written = modes.find((line) => line.startsWith('file.write'));
+      assert.equal(written, 'file.write 600 0:0');
+    });
+  }
+
+  for (const [what, operation, stays] of [
+    ['a file that was set aside', { do: 'move', path: main, to: `${main}.archived-1` }, `${main}.archived-1`], ['a file that was removed', { do: 'remove', path: main }, undefined],
+  ] as const) {
+    it(`${what} is not back under its name after any power cut`, async () => {
+      const machine = world();
+      await handsOn(machine).apply([operation], fence);
+      for (const after of reboots(machine)) {
+        assert.equal(after.files().get(main), undefined);
+        if (stays !== undefined) assert.equal(new TextDecoder().decode(after.files().get(stays)), oldText);
+      }
+    });
+  }
+
   it('a failed fsync replaces nothing, and leaves the keys where they can be found', async () => {
     const machine = world();
     const failing: DiskHook = (call) => {
