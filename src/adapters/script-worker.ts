@@ -60,7 +60,8 @@ export class ScriptWorker {
       const code = stdout === undefined ? undefined : await seat.reader.line();
       const stderr = code === undefined ? undefined : await seat.channel.stderrUntil(`\n${mark}\n`);
       if (stdout === undefined || code === undefined || stderr === undefined) throw await this.#lost(seat, late, timeoutMs);
-      return { code: Number(code), stdout, stderr };
+      // Anything but digits is no exit code: an empty text must not be taken for a success.
+      return { code: /^\d{1,3}$/.test(code) ? Number(code) : -1, stdout, stderr };
     } catch (error) {
       leave();
       seat.channel.kill();

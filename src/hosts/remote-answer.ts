@@ -14,7 +14,7 @@ export function errorOf(host: string, { code, stderr }: Pick<ShellResult, 'code'
   const lines = redact(stderr).split('\n').map((line) => line.trim()).filter((line) => line !== '' && !/^\d+\+\d+ records (in|out)$|^\d+ bytes .*copied/.test(line));
   const own = lines.findLast((line) => line.startsWith('VAULTCTL '))?.split(' ');
   const kind = kinds.find((name) => name === own?.[1]);
-  if (own !== undefined && kind !== undefined) return new HostError(host, kind, own.slice(2).join(' '), mends[kind]);
+  if (own !== undefined && kind !== undefined) return new HostError(host, kind, own.slice(2).join(' ').slice(0, 500), mends[kind]);
   const said = lines.join('; ').slice(-500);
   if (code < 0) return new HostError(host, 'unreachable', `the connection was lost in the middle of a command${said === '' ? '' : `: ${said}`}`);
   const found = code === 127 || code === 126 ? { kind: 'tool' as const, mend: mends.tool } : kindOfMessage(said);

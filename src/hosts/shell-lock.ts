@@ -5,6 +5,8 @@ import { formatWords, parseWords } from './lock-words.ts';
 import { errorOf } from './remote-answer.ts';
 import { asLine, lockScript } from './remote-script.ts';
 
+const BANNER_LINES = 200;
+
 export interface HoldTimes { readonly mark: string; readonly library: string; readonly silenceS: number; readonly beatMs: number; readonly applyMs: number }
 
 /** Opens the channel whose life is the lock's life. */
@@ -13,7 +15,7 @@ export async function holdLock(host: string, shell: Shell, path: string, words: 
   const reader = new ChannelReader(channel.stdout);
   const timer = setTimeout(() => channel.kill(), times.applyMs);
   try {
-    const verdict = await reader.line();
+    const verdict = await verdictFrom(reader);
     if (verdict !== 'held' && verdict !== 'taken') throw errorOf(host, await channel.exit);
     const found = await reader.until(`\n${times.mark}\n`);
     const there = found === undefined ? undefined : parseWords(found);
@@ -26,6 +28,15 @@ export async function holdLock(host: string, shell: Shell, path: string, words: 
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A login shell's own words (a banner in ~/.bashrc) may come first. */
+async function verdictFrom(reader: ChannelReader): Promise<string | undefined> {
+  for (let passed = 0; passed < BANNER_LINES; passed += 1) {
+    const line = await reader.line();
+    if (line === undefined || line === 'held' || line === 'taken') return line;
+  }
+  return undefined;
 }
 
 /** A lock that lives as long as its channel: heartbeats go out, every line sent is answered with one line. */
