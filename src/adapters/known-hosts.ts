@@ -25,7 +25,9 @@ export function parseKnownHosts(text: string, file: string): KnownHost[] {
     const [names, type, blob] = words;
     if (names === undefined || type === undefined || blob === undefined) return [];
     const key = Buffer.from(blob, 'base64');
-    return keyType(key) === type ? [{ marker, names, type, key, file, line: index + 1 }] : [];
+    // Node reads base64 through anything that stands between; OpenSSH does not.
+    const isWhole = key.toString('base64').replace(/=+$/, '') === blob.replace(/=+$/, '');
+    return isWhole && keyType(key) === type ? [{ marker, names, type, key, file, line: index + 1 }] : [];
   });
 }
 
@@ -166,6 +168,9 @@ export class KnownKeys {
 
 function shortType(type: string): string { return type.includes('ed25519') ? 'ed25519' : type.includes('ecdsa') ? 'ecdsa' : 'rsa'; }
 
+/** Some hundred thousand hosts. */
+const LIMIT_BYTES = 64 << 20;
+
 const cache = new Map<string, { readonly stamp: string; readonly entries: readonly KnownHost[] }>();
 
 /** Undefined where there is none. One that cannot be read is an error: its @revoked lines would go unheard. */
@@ -173,6 +178,9 @@ function readKnownHosts(host: string, file: string): readonly KnownHost[] | unde
   try {
     const there = statSync(file, { throwIfNoEntry: false });
     if (there === undefined) return undefined;
+    // /dev/null is how a configuration says "none"; a pipe would keep us waiting, and its lines would be gone the second time.
+    if (!there.isFile() && !there.isCharacterDevice()) throw new Error('it is not a file');
+    if (there.size > LIMIT_BYTES) throw new Error(`it is larger than ${LIMIT_BYTES >> 20} MiB`);
     const stamp = `${there.mtimeMs} ${there.size} ${there.ino}`;
     const found = cache.get(file);
     if (found?.stamp === stamp) return found.entries;
