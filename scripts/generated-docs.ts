@@ -1,5 +1,6 @@
 import { draw } from '../src/engine/draw.ts';
 import type { Flow } from '../src/engine/flow.ts';
+import { configure } from '../src/flows/configure.ts';
 import { distribute } from '../src/flows/distribute.ts';
 import { install } from '../src/flows/install.ts';
 import { recoverImport, recoverSnapshot } from '../src/flows/recover.ts';
@@ -15,7 +16,7 @@ const KINDS = { check: 'looks only', repeat: 'may be repeated', once: '**once**:
 /** Page below docs/ → its text. */
 export function generatedDocs(): Map<string, string> {
   return new Map([
-    flowPage('install', install), flowPage('rotate', rotate), flowPage('distribute', distribute), flowPage('unseal', unseal), flowPage('verify', verify),
+    flowPage('install', install), flowPage('rotate', rotate), flowPage('distribute', distribute), flowPage('unseal', unseal), flowPage('verify', verify), flowPage('configure', configure),
     ['flows/recover.md', `${MADE}\n# vaultctl recover\n\nTwo of its verbs are flows; both end in the same tail as an install.\n\n${flowPart('##', recoverImport([]))}\n${flowPart('##', recoverSnapshot)}`],
     ['exit-codes-and-messages.md', messages()],
   ]);

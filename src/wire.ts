@@ -12,7 +12,7 @@ import { haltTexts } from './model/halts.ts';
 import type { Settings } from './model/settings.ts';
 import type { ClusterNode } from './ports/cluster.ts';
 import type { Event } from './ports/operator.ts';
-import { KubeError } from './ports/kube.ts';
+import { KubeError, type KubeWire } from './ports/kube.ts';
 import { WireError } from './ports/vault.ts';
 import { HostError } from './ports/hosts.ts';
 
@@ -53,6 +53,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   if (master?.connection === 'local') journal = journalTo(master.paths.journal, { host: hostname() });
   const base = {
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
+    ...(settings.kubernetes === undefined ? {} : { kube: opensKube(settings, pods?.kube) }),
     nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
   };
   return {
@@ -64,23 +65,29 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
 }
 
 /** Where the inventory finds Vault through Kubernetes: its pods as nodes, and the ways to them. The library is loaded only then. */
-async function openPods({ kubernetes }: Settings): Promise<{ nodes: readonly ClusterNode[]; ways: Ways; ca: string | undefined; close(): void } | undefined> {
+async function openPods({ kubernetes }: Settings): Promise<{ kube: KubeWire; nodes: readonly ClusterNode[]; ways: Ways; ca: string | undefined; close(): void } | undefined> {
   if (kubernetes === undefined || kubernetes.reach === 'address') return undefined;
   const [{ KubeHttp }, { PodWays }, { caFromSecret }] = await Promise.all([import('./adapters/kube-http.ts'), import('./adapters/pod-ways.ts'), import('./kubernetes/ca-secret.ts')]);
   const kube = new KubeHttp(kubernetes);
   const ways = new PodWays(kube, kubernetes);
   try {
     const [nodes, ca] = await Promise.all([ways.nodes(), caFromSecret(kube, kubernetes)]);
-    return { nodes, ways, ca, close: () => { ways.close(); kube.close(); } };
+    return { kube, nodes, ways, ca, close: () => { ways.close(); kube.close(); } };
   } catch (error) {
     kube.close();
     throw error;
   }
 }
 
+/** Opened at its first use where Vault itself is reached another way. Its connection is the process's last and ends with it. */
+function opensKube(settings: Settings, open: KubeWire | undefined): () => Promise<KubeWire> {
+  let kube = open === undefined ? undefined : Promise.resolve(open);
+  return () => kube ??= import('./adapters/kube-http.ts').then(({ KubeHttp }) => new KubeHttp(settings.kubernetes!));
+}
+
 /** A cut wire or a host that went away may come back; a bad certificate, a full disk or a lost lock does not by itself. */
 function isPassing(error: unknown): boolean {
-  if (error instanceof WireError) return error.reached !== 'config';
+  if (error instanceof WireError || error instanceof KubeError) return error.reached !== 'config';
   return error instanceof HostError && error.kind === 'unreachable';
 }
 

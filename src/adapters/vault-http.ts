@@ -112,7 +112,7 @@ export class HttpWire implements VaultWire {
       const headers: Record<string, string | number> = { 'x-vault-request': 'true', accept: 'application/json', ...extra };
       if (request.token !== undefined) headers['x-vault-token'] = request.token.reveal();
       // Everything about seals, rekeys and snapshots lives in the root namespace, whatever the inventory's is.
-      if (request.token !== undefined && this.#options.namespace !== undefined && !request.path.startsWith('sys/')) headers['x-vault-namespace'] = this.#options.namespace;
+      if (request.token !== undefined && this.#options.namespace !== undefined && (request.inNamespace === true || !request.path.startsWith('sys/'))) headers['x-vault-namespace'] = this.#options.namespace;
       return new Call(address, node.open({ ...node.base, agent: node.agent, method: request.method, path: `${node.prefix}/v1/${request.path}`, headers }));
     } catch (error) {
       throw wireFailure(address, error, false);

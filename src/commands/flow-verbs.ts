@@ -10,10 +10,11 @@ const flows = {
   rotate: async () => (await import('../flows/rotate.ts')).rotate,
   distribute: async () => (await import('../flows/distribute.ts')).distribute,
   verify: async () => (await import('../flows/verify.ts')).verify,
+  configure: async () => (await import('../flows/configure.ts')).configure,
   unseal: async () => (await import('../flows/unseal.ts')).unseal,
 } satisfies Record<string, () => Promise<unknown>>;
 
-export async function runNamed(machine: Machine, flags: FlowFlags, name: 'install' | 'rotate' | 'distribute' | 'verify'): Promise<number> {
+export async function runNamed(machine: Machine, flags: FlowFlags, name: 'install' | 'rotate' | 'distribute' | 'verify' | 'configure'): Promise<number> {
   await runFlow(machine, flags, await flows[name]() as unknown as Flow<Record<string, unknown>>);
   return 0;
 }

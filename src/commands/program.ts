@@ -45,7 +45,7 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .configureOutput({ writeOut: machine.out, writeErr: () => undefined });
   program.addHelpText('after', '\nExit codes: 0 done, 1 unexpected, 2 usage, 3 credentials LOST, 4 interrupted (run again), 5 a host not reached or not delivered,\n6 another operator, 7 refused for safety, 8 Vault unreachable, 130/143 stopped by a signal at a safe point\n');
   const verb = (name: string, description: string) => program.command(name).description(description);
-  const flow = async (flags: FlowFlags, name: 'install' | 'rotate' | 'distribute' | 'verify') => {
+  const flow = async (flags: FlowFlags, name: 'install' | 'rotate' | 'distribute' | 'verify' | 'configure') => {
     const { runNamed } = await import('./flow-verbs.ts');
     code = await runNamed(machine, flags, name);
   };
@@ -64,7 +64,10 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
   flowFlags(verb('distribute', 'heal every manager from a copy that is proven live'))
     .option('--accept-restored', 'Vault was restored from before a rotation: make the previous keys the main ones')
     .action((flags: FlowFlags) => flow(flags, 'distribute'));
-  shareFlags(flowFlags(verb('plan', 'what a run would do, without doing it').argument('[flow]', 'install, rotate, unseal, verify or distribute', 'install')))
+  flowFlags(verb('configure', 'secrets engines, policies and Kubernetes auth as the inventory wants them; never clears what it does not name'))
+    .option('--diff', 'accepted for those who come from Ansible: differences are always shown')
+    .action((flags: FlowFlags) => flow(flags, 'configure'));
+  shareFlags(flowFlags(verb('plan', 'what a run would do, without doing it').argument('[flow]', 'install, rotate, unseal, verify, distribute or configure', 'install')))
     .action(async (name: string, flags: FlowFlags) => { code = await (await import('./flow-verbs.ts')).planNamed(machine, flags, name); });
   flowFlags(verb('recover', 'ways back; without a verb it looks and says which one helps'))
     .option('--import <file>', 'prove keys from elsewhere and deliver them (- for standard input)')

@@ -1,6 +1,7 @@
 import type { Settings } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
+import type { KubeWire } from '../ports/kube.ts';
 import type { HostEyes, HostHands } from '../ports/hosts.ts';
 import type { Event, Operator } from '../ports/operator.ts';
 import type { VaultEyes } from '../vault/eyes.ts';
@@ -14,6 +15,8 @@ export interface Eyes {
   readonly hosts: readonly HostEyes[];
   readonly nodes: readonly ClusterNode[];
   readonly vault: VaultEyes;
+  /** Opens Kubernetes, where the inventory speaks of one. */
+  readonly kube?: () => Promise<KubeWire>;
   readonly clock: Clock;
   readonly flags: Flags;
   readonly tell: (event: Event) => void;

@@ -1,10 +1,12 @@
 import { arrowsOf, type Flow } from '../engine/flow.ts';
 import { clearCheckpoints } from '../steps/clear-checkpoints.ts';
 import { confirmEnd } from '../steps/confirm-end.ts';
+import { configureVault } from '../steps/configure-vault.ts';
 import { copyCheckpoint } from '../steps/copy-checkpoint.ts';
 import { declareIntent } from '../steps/declare-intent.ts';
 import { deliverKeys } from '../steps/deliver-keys.ts';
 import { initVault } from '../steps/init-vault.ts';
+import { proveLogin } from '../steps/prove-login.ts';
 import type { Held, Scene } from '../steps/records.ts';
 import { unsealVault } from '../steps/unseal-vault.ts';
 import { whichKeysLive } from '../steps/which-keys-live.ts';
@@ -26,6 +28,9 @@ export interface InstallStates {
   unsealed: Held;
   delivered: Held;
   settled: Held;
+  /** Every file is equal and alone, every node open. */
+  confirmed: Held;
+  configured: Held;
   done: Held;
 }
 
@@ -42,6 +47,8 @@ export const install: Flow<InstallStates> = {
     arrow('keysReplicated', unsealVault<Held>('install'), 'unsealed'),
     arrow('unsealed', deliverKeys<Held>('install'), 'delivered'),
     arrow('delivered', clearCheckpoints<Held>('install'), 'settled'),
-    arrow('settled', confirmEnd<Held>('install'), 'done'),
+    arrow('settled', confirmEnd<Held>('install'), 'confirmed'),
+    arrow('confirmed', configureVault<Held>('install', ({ set }) => set.rootToken), 'configured'),
+    arrow('configured', proveLogin<Held>('install'), 'done'),
   ],
 };

@@ -1,10 +1,11 @@
 import { arrowsOf, type Flow } from '../engine/flow.ts';
 import { bindToCluster, checkEveryShare, compareFiles, proveKeys, tryToken } from '../steps/verify-files.ts';
+import { proveLogin } from '../steps/prove-login.ts';
 import type { Scene } from '../steps/records.ts';
 import type { Proven } from '../steps/verify-files.ts';
 import { mustStand } from '../steps/which-world.ts';
 
-export interface VerifyStates { asked: undefined; standing: Scene; equal: Proven; whole: Proven; bound: Proven; live: Proven; done: Proven }
+export interface VerifyStates { asked: undefined; standing: Scene; equal: Proven; whole: Proven; bound: Proven; live: Proven; tokened: Proven; done: Proven }
 
 const { arrow, fork } = arrowsOf<VerifyStates>();
 
@@ -16,6 +17,7 @@ export const verify: Flow<VerifyStates> = {
     arrow('equal', checkEveryShare, 'whole'),
     arrow('whole', bindToCluster, 'bound'),
     arrow('bound', proveKeys, 'live'),
-    arrow('live', tryToken, 'done'),
+    arrow('live', tryToken, 'tokened'),
+    arrow('tokened', proveLogin<Proven>('verify'), 'done'),
   ],
 };

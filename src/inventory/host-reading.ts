@@ -1,7 +1,7 @@
 import { Secret } from '../model/secret.ts';
 import type { Resolved, Templates } from './template.ts';
-import { byCodePoint, refuse, shown } from './value.ts';
-import type { Place, Value } from './value.ts';
+import { byCodePoint, Mapping, refuse, shown, toJson, Unsafe } from './value.ts';
+import type { Json, Place, Value } from './value.ts';
 
 export interface Read<T> { readonly value: T; readonly place: Place; readonly name: string }
 
@@ -69,9 +69,23 @@ export class HostReading {
     return { value, place: found.place, name: found.name };
   }
 
+  /** A list or mapping with everything in it resolved, as JSON. */
+  data(...names: string[]): Read<Json> | undefined {
+    const found = this.#find(names);
+    return found === undefined ? undefined : { value: asData(found.value), place: found.place, name: found.name };
+  }
+
   #refuse(found: Resolved & { name: string }, what: string, hint?: string): never {
     refuse(found.place, `${found.name} ${what}, not ${shown(found.written)} (host ${this.host})`, hint ?? `Mend ${found.name}.`);
   }
+}
+
+function asData(value: Value): Json {
+  if (value instanceof Mapping) return Object.fromEntries([...value.entries].map(([key, entry]) => [key, asData(entry.value)]));
+  if (Array.isArray(value)) return (value as readonly Value[]).map(asData);
+  // `!unsafe` says only that it is no template.
+  if (value instanceof Unsafe) return value.text;
+  return typeof value === 'bigint' ? String(value) : toJson(value);
 }
 
 /** One value for the whole cluster: every manager that says something must say the same. */

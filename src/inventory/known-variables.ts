@@ -12,6 +12,7 @@ export const readVariables = new Set([
   'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',
   'vault_cluster_name', 'vault_release_name', 'vault_timeout',
   'vault_namespace', 'vault_pod_selector', 'vault_kubeconfig', 'vault_kube_context', 'vault_reach', 'vault_port', 'vault_scheme', 'vault_ca_secret', 'vault_helm_release',
+  'vault_secrets_engines', 'vault_policies', 'vault_k8s_auth', 'vault_k8s_roles',
 ]);
 
 /** Read by other parts of vaultctl, or by Ansible alone: no cause for a warning. */

@@ -11,6 +11,7 @@ import { unknownVariables } from './known-variables.ts';
 import type { Inventory } from './load.ts';
 import { Templates } from './template.ts';
 import { refuse } from './value.ts';
+import { configurationFrom } from './vault-configuration.ts';
 import { shareSettings, vaultSettings } from './vault-settings.ts';
 import type { SharesGiven, VaultFallbacks } from './vault-settings.ts';
 
@@ -53,6 +54,7 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
     keepPrevious: agreed(readings, (reading) => reading.whole(0, 100, 'vault_creds_keep_previous'))?.value ?? 1,
     vault: vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }, kubernetes !== undefined && kubernetes.reach !== 'address'),
     kubernetes,
+    configuration: configurationFrom(inventory, readings),
     shares: shareSettings(inventory, readings, options.shares ?? {}),
     timeoutMs: options.timeoutMs ?? (seconds === undefined ? defaultTimeoutMs : seconds.value * 1000),
     allowMissing: known('--allow-missing', options.allowMissing ?? [], managers.map((manager) => manager.name)),

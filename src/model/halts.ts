@@ -56,8 +56,19 @@ export const haltTexts = {
   }),
   kubernetesUnreachable: (why: string, mend: string | undefined, inventory: string): HaltText => ({
     code: 'kubernetes-unreachable', exit: 'unreachable', what: 'Kubernetes does not give what vaultctl needs', details: [why],
-    safe: ['Vault runs on without its API server, and the credentials files stand on the managers as they did.'], notDone: ['Nothing was touched.'],
+    safe: ['Vault runs on without its API server.', 'Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.'], notDone: ['What the API server was needed for, and what stands after it.'],
     next: [...(mend === undefined ? [] : [mend]), 'kubectl get pods   (with the same --kubeconfig and --context)', `vaultctl status -i ${inventory}`],
+  }),
+  notConfigured: (problems: readonly string[], flow: string, inventory: string): HaltText => ({
+    code: 'not-configured', exit: 'resumable', what: 'Vault is not configured as the inventory wants', details: problems,
+    safe: ['The unseal keys and the root token are where they were: configuring touches no credentials file.'],
+    notDone: ['What stands after it in the inventory; the proof of a login.'],
+    next: [`vaultctl configure -i ${inventory} --check`, `mend the inventory or the token, then run: vaultctl ${flow} -i ${inventory}`],
+  }),
+  loginFailed: (problems: readonly string[], flow: string, inventory: string): HaltText => ({
+    code: 'login-failed', exit: 'resumable', what: 'Vault is configured, and a service account does not get what its role promises', details: problems,
+    safe: ['The unseal keys and the root token are where they were, and every manager holds them.'], notDone: ['Nothing else is missing.'],
+    next: ['does the service account of Vault\'s pods have the cluster role system:auth-delegator? (Helm: server.authDelegator.enabled)', `vaultctl configure -i ${inventory} --check`, `vaultctl ${flow} -i ${inventory}`],
   }),
   vaultCutOff: (during: string, why: string, inventory: string): HaltText => ({
     code: 'vault-cut-off', exit: 'unreachable', what: 'Vault stopped answering', details: [`during: ${during}`, why],

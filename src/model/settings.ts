@@ -1,3 +1,4 @@
+import type { Configuration } from './configuration.ts';
 import type { Secret } from './secret.ts';
 
 /** What the inventory, the flags and the environment say, resolved: everything a flow may want to know. */
@@ -15,6 +16,8 @@ export interface Settings {
   readonly vault: VaultSettings;
   /** Undefined where the inventory knows Vault by its addresses alone. */
   readonly kubernetes: KubernetesSettings | undefined;
+  /** What Vault itself shall hold: engines, policies, Kubernetes auth. */
+  readonly configuration: Configuration;
   /** Share count and threshold for `init`; for `rotate` only where the operator gave them. */
   readonly shares: { readonly count: number; readonly threshold: number; readonly given: boolean };
   readonly timeoutMs: number;

@@ -23,6 +23,8 @@ export interface WireRequest {
   readonly token?: import('../model/secret.ts').Secret;
   /** Values may hold Secrets at any depth: the adapter reveals them on the wire only. */
   readonly body?: Readonly<Record<string, unknown>>;
+  /** In the namespace of the inventory, also below sys/: mounts and policies are the namespace's own, seals are not. */
+  readonly inNamespace?: boolean;
   readonly timeoutMs?: number;
   /** As long as it takes: init, an update share, verify. Their outcome must not be left open by our own impatience. */
   readonly patient?: boolean;

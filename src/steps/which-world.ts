@@ -47,7 +47,9 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
 /** On an uninitialised Vault every key is another cluster's, or the last hope of one that lost its data. */
 function refuseWhereKeysAre(eyes: Eyes, seen: Survey): void {
   const keys = papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => !holdsNoKeys(paper));
-  if (keys.length > 0) throw new Halt(haltTexts.otherCluster(keys, 'vault_creds_host_path', eyes.settings.inventory));
+  // What cannot be read may be keys: the page says which, so that nobody looks for keys in a torn intent.
+  const places = keys.map((paper) => ({ host: paper.host, path: paper.is === 'unreadable' ? `${paper.path} (cannot be read: ${paper.why})` : paper.path }));
+  if (places.length > 0) throw new Halt(haltTexts.otherCluster(places, 'vault_creds_host_path', eyes.settings.inventory));
 }
 
 export function holdsNoKeys(paper: Paper): boolean {

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Secret } from '../model/secret.ts';
+import { type VaultAdmin, vaultAdmin } from './admin.ts';
 import type { VaultWire, WireAnswer, WireRequest } from '../ports/vault.ts';
 import {
   errorsOf, type Health, leaderSchema, type RekeyStatus, rekeyStatusSchema, type SealStatus, sealStatusOf, sealStatusSchema, shaped, VaultError, verifyStatusSchema,
@@ -51,6 +52,9 @@ export class VaultEyes {
   async lookupSelf(address: string, token: Secret): Promise<void> {
     await this.ask(address, 'token lookup', { method: 'GET', path: 'auth/token/lookup-self', token });
   }
+
+  /** The configuration as one token may read it. */
+  administered(address: string, token: Secret): Promise<Pick<VaultAdmin, 'read'>> { return vaultAdmin(this.wire, address, token, this.timeoutMs); }
 
   /** @throws VaultError where no family answers, with the reason of the last one asked. */
   async rekeyFamily(address: string, token: Secret | undefined): Promise<RekeyFamily> {

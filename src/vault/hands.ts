@@ -5,6 +5,7 @@ import {
   accessorsSchema, errorsOf, initSchema, lookupSchema, type RekeyAnswer, rekeyStatusSchema, rekeyUpdateSchema, type SealStatus, sealStatusOf, sealStatusSchema,
   shaped, tokenSchema, VaultError, type VerifyAnswer, verifyStatusSchema, verifyUpdateSchema,
 } from './answers.ts';
+import { type VaultAdmin, vaultAdmin } from './admin.ts';
 import { VaultEyes } from './eyes.ts';
 
 /** The words with which servers drop a set of shares: Vault and OpenBao, old and new. All of them say that a key did not fit. */
@@ -26,6 +27,20 @@ export class VaultHands extends VaultEyes {
     const given = shaped(initSchema, address, what, answer);
     // Were it fewer than asked for: they are still all there will ever be, and whoever stores them first looks closer then.
     return { rootToken: new Secret(given.rootToken), shares: given.shares.map((share) => new Secret(share)), threshold };
+  }
+
+  administer(address: string, token: Secret): Promise<VaultAdmin> { return vaultAdmin(this.wire, address, token, this.timeoutMs); }
+
+  /** A token for whom the service account's own token vouches. @throws VaultError */
+  async loginKubernetes(address: string, path: string, role: string, jwt: Secret): Promise<Secret> {
+    const what = `login as role ${role}`;
+    return new Secret(shaped(tokenSchema, address, what, await this.ask(address, what, { method: 'POST', path: `auth/${path}/login`, body: { role, jwt } })).auth.client_token);
+  }
+
+  /** Whether this token may read a path, whatever is or is not there. */
+  async readAs(address: string, token: Secret, path: string): Promise<'allowed' | 'refused'> {
+    const { status } = await this.wire.request(address, { method: 'GET', path, token, timeoutMs: this.timeoutMs, inNamespace: true });
+    return status === 403 ? 'refused' : 'allowed';
   }
 
   async unsealReset(address: string): Promise<void> {

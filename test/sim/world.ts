@@ -159,6 +159,7 @@ function settingsOf(shape: WorldShape, names: readonly string[], addresses: read
   return {
     clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names[0]!, limited: false, keepPrevious: 1,
     kubernetes: undefined,
+    configuration: { engines: [], policies: [], auth: undefined, roles: [] },
     vault: { addresses, ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
     shares: { count: shape.shares?.count ?? 3, threshold: shape.shares?.threshold ?? 2, given: false }, timeoutMs: 60_000, allowMissing: [], allowMissingNodes: [],
   };

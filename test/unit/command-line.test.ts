@@ -12,7 +12,7 @@ const real = (args: readonly string[], env: Record<string, string> = {}) => spaw
   encoding: 'utf8', cwd: '/', env: { PATH: process.env['PATH'] ?? '', ...env },
 });
 
-const common = ['--inventory', '--limit', '--extra-vars', '--vault-password-file', '--ask-vault-pass', '--json', '--timeout', '--verbose', '--no-color'];
+const common = ['--inventory', '--limit', '--extra-vars', '--vault-password-file', '--ask-vault-pass', '--kubeconfig', '--context', '--json', '--timeout', '--verbose', '--no-color'];
 const forFlows = ['--dry-run', '--check', '--yes', '--confirm', '--allow-missing', '--allow-missing-node', '--token-file'];
 const forShares = ['--shares', '--threshold'];
 
@@ -24,6 +24,7 @@ const verbs: Record<string, readonly string[]> = {
   status: common,
   verify: [...common, ...forFlows],
   distribute: [...common, ...forFlows, '--accept-restored'],
+  configure: [...common, ...forFlows, '--diff'],
   plan: [...common, ...forFlows, ...forShares],
   recover: [...common, ...forFlows, '--import', '--unlock', '--archive', '--cancel-rekey', '--restore-snapshot', '--reinitialise'],
   inventory: [...common, '--list', '--host'],
@@ -125,7 +126,7 @@ describe('a completion script', () => {
     const { out } = await typed('completion', 'bash');
     const complete = (...words: string[]) => spawnSync('bash', ['-c', `${out}\nCOMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _vaultctl; printf '%s\\n' "\${COMPREPLY[@]}"`], { encoding: 'utf8' }).stdout.trim().split('\n');
     assert.deepEqual(complete('vaultctl', 'un'), ['unseal']);
-    assert.deepEqual(complete('vaultctl', 'recover', '--c'), ['--check', '--confirm', '--cancel-rekey']);
+    assert.deepEqual(complete('vaultctl', 'recover', '--c'), ['--context', '--check', '--confirm', '--cancel-rekey']);
     assert.deepEqual(complete('vaultctl', 'install', '-i', '/etc/host').includes('/etc/hosts'), true);
   });
 

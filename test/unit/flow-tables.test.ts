@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Flow } from '../../src/engine/flow.ts';
+import { type ConfigureStates, configure } from '../../src/flows/configure.ts';
 import { type DistributeStates, distribute } from '../../src/flows/distribute.ts';
 import { type InstallStates, install } from '../../src/flows/install.ts';
 import { type ImportStates, recoverImport, recoverSnapshot, type RestoreStates } from '../../src/flows/recover.ts';
@@ -18,14 +19,15 @@ interface Table { readonly flow: Flow<Record<string, unknown>>; readonly states:
 const table = <S>(flow: Flow<S>, names: Record<keyof S, true>): Table => ({ flow: flow as unknown as Flow<Record<string, unknown>>, states: states<S>(names) });
 
 const tables: Record<string, Table> = {
-  install: table<InstallStates>(install, { asked: true, virgin: true, intended: true, standing: true, ...tail }),
+  install: table<InstallStates>(install, { asked: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true }),
   rotate: table<RotateStates>(rotate, {
     asked: true, calm: true, interrupted: true, calledOff: true, current: true, open: true, saved: true, rekeying: true, newHeld: true, staged: true, committed: true,
     tokenChanging: true, tokenKept: true, reopened: true, promoted: true, settled: true, done: true,
   }),
   distribute: table<DistributeStates>(distribute, { asked: true, standing: true, keysHeld: true, keysReplicated: true, delivered: true, settled: true, done: true }),
   unseal: table<UnsealStates>(unseal, { asked: true, opened: true }),
-  verify: table<VerifyStates>(verify, { asked: true, standing: true, equal: true, whole: true, bound: true, live: true, done: true }),
+  verify: table<VerifyStates>(verify, { asked: true, standing: true, equal: true, whole: true, bound: true, live: true, tokened: true, done: true }),
+  configure: table<ConfigureStates>(configure, { asked: true, standing: true, tokened: true, configured: true, done: true }),
   'recover --import': table<ImportStates>(recoverImport([]), { asked: true, standing: true, ...tail }),
   'recover --restore-snapshot': table<RestoreStates>(recoverSnapshot, { asked: true, empty: true, found: true, restored: true, ...tail }),
 };

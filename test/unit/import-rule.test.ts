@@ -36,7 +36,7 @@ const heldBy: Record<string, readonly string[]> = {
   ssh2: ['adapters'],
   '@kubernetes/client-node': ['adapters'],
   ws: ['adapters'],
-  'node-vault': ['adapters'],
+  'node-vault': ['vault'],
   'write-file-atomic': ['adapters'],
   'ssh-config': ['adapters', 'hosts', 'inventory'],
   ora: ['adapters', 'commands'],

@@ -21,6 +21,7 @@ describe('settings from an inventory', () => {
     assert.deepEqual({ ...found, managers: 0 }, {
       clusterName: 'managers', inventory: '/w/hosts.yaml', managers: 0, master: 'm1', limited: false, keepPrevious: 1,
       vault: { addresses: ['https://10.0.0.1:8200'], ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
+      kubernetes: undefined, configuration: { engines: [], policies: [], auth: undefined, roles: [] },
       shares: { count: 3, threshold: 2, given: false }, timeoutMs: 120_000, allowMissing: [], allowMissingNodes: [],
     });
     const { becomeUser, become, connectTimeoutMs, ssh } = found.managers[0]!;
