@@ -1,0 +1,13 @@
+import type { Break } from './break.ts';
+import { disk } from './breaks/disk.ts';
+import { files } from './breaks/files.ts';
+import { install } from './breaks/install.ts';
+import { lock } from './breaks/lock.ts';
+import { remote } from './breaks/remote.ts';
+import { rotate } from './breaks/rotate.ts';
+import { secrets } from './breaks/secrets.ts';
+import { truth } from './breaks/truth.ts';
+import { wire } from './breaks/wire.ts';
+
+/** Every break there is, by theme. */
+export const breaks: readonly Break[] = [...disk, ...remote, ...files, ...lock, ...install, ...rotate, ...truth, ...wire, ...secrets];
