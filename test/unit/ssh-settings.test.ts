@@ -28,6 +28,14 @@ Host command
 Host inner
   HostName 10.9.9.9
   Port 2022
+Host unaided
+  HostName 10.0.0.7
+  Port 2207
+  User deploy
+  IdentityFile ~/.ssh/plain
+  IdentitiesOnly yes
+  UserKnownHostsFile ~/.ssh/plain_hosts
+  ProxyJump bastion
 Match user root host matched
   Port 4242
 `);
@@ -70,6 +78,19 @@ describe('how a host is reached', () => {
     const found = await target('plain');
     assert.deepEqual([found.hostname, found.port, found.strict, found.proxyJump, found.hostKeyAlias], ['plain', 22, 'yes', undefined, undefined]);
     assert.deepEqual((await target('command')).proxyCommand, 'nc command 22');
+  });
+
+  it('without OpenSSH on this machine the configuration is read all the same', async () => {
+    const path = process.env.PATH;
+    process.env.PATH = join(home, 'nothing-here');
+    try {
+      const found = await target('unaided');
+      assert.deepEqual([found.hostname, found.port, found.user, found.identitiesOnly, found.proxyJump], ['10.0.0.7', 2207, 'deploy', true, 'bastion']);
+      assert.equal(found.identityFiles[0], join(home, '.ssh/plain'));
+      assert.equal(found.knownHostsFiles[0], join(home, '.ssh/plain_hosts'));
+    } finally {
+      process.env.PATH = path;
+    }
   });
 
   it('a configuration that ssh cannot read is an error, not a default', async () => {
