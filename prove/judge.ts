@@ -65,7 +65,7 @@ export async function judged(world: KilledWorld, what: string, verb: 'install' |
     const opened = completeSets(world).length === 0 ? undefined : await world.run('unseal');
     if (opened !== undefined && ![0, 4].includes(opened.code!) && !/not initialised/i.test(opened.text)) return trial('lost', `no copy opened the restarted server (exit ${opened.code}):\n${opened.text}`);
   }
-  const next = await world.run(verb);
+  const next = await nextRun(world, verb);
   if (next.code === 3 && next.text.includes('nobody ever held these keys')) return neverSaved(world, trial, next, judging);
   if (next.code === 8 && next.text.includes('in the middle of its own init')) return emptied(world, trial, next, judging, 'kept');
   if (next.code === 3) return trial('lost', next.text);
@@ -74,6 +74,16 @@ export async function judged(world: KilledWorld, what: string, verb: 'install' |
   const wrong = await whatIsWrong(world);
   return wrong === undefined ? trial('kept') : trial(wrong.includes('do not open') ? 'lost' : 'wrong', `after the next run ${wrong}`);
 }
+
+/** A file that a lying disk left unreadable may be keys, and stops an install: its page names the command that sets it aside. */
+async function nextRun(world: KilledWorld, verb: 'install' | 'rotate'): Promise<Ended> {
+  const next = await world.run(verb);
+  if (verb !== 'install' || next.code !== 7 || !next.text.includes('(cannot be read: ') || !next.text.includes('vaultctl recover --archive')) return next;
+  const archived = await archive(world);
+  return archived.code === 0 ? world.run(verb) : archived;
+}
+
+function archive(world: KilledWorld): Promise<Ended> { return world.begin(['recover', '--archive', '--confirm', 'kill']).ended; }
 
 /** True only where no disk ever had a whole set; then the page's own advice is followed to its end. */
 async function neverSaved(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, judging: Judging): Promise<Trial> {
@@ -89,7 +99,7 @@ async function emptied(world: KilledWorld, trial: (outcome: Trial['outcome'], se
   world.vault.node(0).wipe();
   await world.vault.node(0).start();
   if (/vaultctl recover --archive/.test(page.text)) {
-    const archived = await world.begin(['recover', '--archive', '--confirm', 'kill']).ended;
+    const archived = await archive(world);
     if (archived.code !== 0) return trial('wrong', `recover --archive, which the page names, ended with ${archived.code}:\n${archived.text}`);
   }
   const again = await world.run('install');
