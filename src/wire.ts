@@ -2,19 +2,19 @@ import { readFile } from 'node:fs/promises';
 import { hostname, networkInterfaces, userInfo } from 'node:os';
 import process from 'node:process';
 import { systemClock } from './adapters/clock.ts';
-import { journalTo } from './adapters/journal.ts';
+import { journalTo, RemoteJournal } from './adapters/journal.ts';
 import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
 import { Terminal } from './adapters/terminal.ts';
 import type { Ways } from './adapters/vault-http.ts';
 import type { Machine, World } from './commands/context.ts';
 import { Halt, messageOf, UsageError } from './model/halt.ts';
 import { haltTexts } from './model/halts.ts';
-import type { Settings } from './model/settings.ts';
+import type { Manager, Settings } from './model/settings.ts';
 import type { ClusterNode } from './ports/cluster.ts';
 import type { Event } from './ports/operator.ts';
 import { KubeError, type KubeWire } from './ports/kube.ts';
 import { WireError } from './ports/vault.ts';
-import { HostError } from './ports/hosts.ts';
+import { HostError, type HostHands } from './ports/hosts.ts';
 
 export { keepMemoryPrivate } from './adapters/keep-memory-private.ts';
 
@@ -39,7 +39,7 @@ export const machine: Machine = {
   open: openWorld,
 };
 
-/** Set once the inventory has said where the journal is, and only where the master is this host. */
+/** Set once the inventory has said where the journal is. */
 let journal: ((event: Event) => void) | undefined;
 
 async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[1], operator: Parameters<Machine['open']>[2]): Promise<World> {
@@ -50,7 +50,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error; });
   const wire = new HttpWire({ ca: settings.vault.ca ?? pods?.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
-  if (master?.connection === 'local') journal = journalTo(master.paths.journal, { host: hostname() });
+  const end = journalOn(master, hosts.find(({ name }) => name === settings.master));
   const base = {
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
     ...(settings.kubernetes === undefined ? {} : { kube: opensKube(settings, pods?.kube) }),
@@ -60,8 +60,22 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
     lockable: hosts,
     hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true }),
-    close: async () => { wire.close(); pods?.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
+    close: async () => { await end(); wire.close(); pods?.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
   };
+}
+
+/** On this host's own disk line by line, elsewhere at the end of the run. */
+function journalOn(master: Manager | undefined, host: HostHands | undefined): () => Promise<void> {
+  if (master === undefined) return () => Promise.resolve();
+  const words = { host: hostname() };
+  const { note } = host as { note?: (path: string, lines: Uint8Array) => Promise<void> };
+  if (note === undefined) {
+    journal = journalTo(master.paths.journal, words);
+    return () => Promise.resolve();
+  }
+  const remote = new RemoteJournal(words, (lines) => note.call(host, master.paths.journal, lines));
+  journal = (event) => remote.hear(event);
+  return () => remote.end();
 }
 
 /** Where the inventory finds Vault through Kubernetes: its pods as nodes, and the ways to them. The library is loaded only then. */

@@ -280,6 +280,16 @@ export function dropScript(path: string, hex: string, purpose: SiblingPurpose): 
   return { text: `rm -f -- ${quoted(siblingPath(path, hex, purpose))} && sync ${quoted(folderOf(path))} || exit ${FAILED}\n`, stdin: new Uint8Array() };
 }
 
+/** Adds lines to a file without secrets; its folder is made where only that is missing. */
+export function noteScript(path: string, lines: Uint8Array): RemoteScript {
+  const folder = quoted(folderOf(path));
+  const text = `[ -d ${folder} ] || mkdir -m 700 -- ${folder} || exit ${FAILED}
+[ ! -h ${quoted(path)} ] || fail refused ${quoted(`${path} is a symbolic link: nothing is written through one`)}
+line; printf "$c" >>${quoted(path)} || exit ${FAILED}
+`;
+  return { text, stdin: asStdin(lines) };
+}
+
 export function fetchScript(path: string): string {
   return `[ -f ${quoted(path)} ] || fail io ${quoted(`${path} is not there`)}
 cat -- ${quoted(path)} || exit ${FAILED}

@@ -5,7 +5,7 @@ import type { Shell, ShellChannel } from '../ports/shell.ts';
 import { ChannelReader } from './channel-reader.ts';
 import { same } from './durable-write.ts';
 import { errorOf, lookAnswer, readBackParts } from './remote-answer.ts';
-import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, library, lookScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
+import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, library, lookScript, noteScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
 import { holdLock } from './shell-lock.ts';
 
 export interface ShellTimes {
@@ -163,6 +163,9 @@ export class ShellHost implements HostHands {
   }
 
   async breakLock(path: string): Promise<void> { await this.#run(breakLockScript(path, this.#ids())); }
+
+  /** Appends to the journal there. @throws HostError, which stops nothing: the journal helps and is never needed */
+  async note(path: string, lines: Uint8Array): Promise<void> { await this.#run(noteScript(path, lines)); }
 
   close(): Promise<void> { return this.#shell.close(); }
 }

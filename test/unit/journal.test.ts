@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { journalTo } from '../../src/adapters/journal.ts';
+import { LocalShell } from '../../src/adapters/local-shell.ts';
+import { systemClock } from '../../src/adapters/clock.ts';
+import { ShellHost } from '../../src/hosts/shell-host.ts';
+import { journalTo, RemoteJournal } from '../../src/adapters/journal.ts';
 import { Secret } from '../../src/model/secret.ts';
 
 describe('the journal', () => {
@@ -23,6 +26,31 @@ describe('the journal', () => {
       assert.equal(lines[1]!.text, 'a server said: [redacted]');
       assert.equal(statSync(path).mode & 0o777, 0o600);
     } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('of a master that is another host goes there at the end, a line an event, 0600, behind what is there', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vaultctl-journal-'));
+    const host = new ShellHost({ name: 'm1', shell: new LocalShell({ name: 'm1' }), clock: systemClock, local: false });
+    try {
+      const path = join(folder, 'lib', "its journal's.ndjson");
+      for (const operation of ['op1', 'op2']) {
+        const journal = new RemoteJournal({ host: 'laptop' }, (lines) => host.note(path, lines));
+        journal.hear({ is: 'flow', flow: 'install', operation, cluster: 'test' });
+        journal.hear({ is: 'step', step: 'unseal', title: 'unseal: 100 %s \\ done', mark: 'done' });
+        await journal.end();
+      }
+      const lines = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { operation: string; host: string; title?: string });
+      assert.deepEqual(lines.map(({ operation, host: at }) => [operation, at]), [['op1', 'laptop'], ['op1', 'laptop'], ['op2', 'laptop'], ['op2', 'laptop']]);
+      assert.equal(lines[1]!.title, 'unseal: 100 %s \\ done');
+      assert.equal(statSync(path).mode & 0o777, 0o600);
+      const query = new RemoteJournal({ host: 'laptop' }, () => { throw new Error('a query leaves no line'); });
+      query.hear({ is: 'note', text: 'x' });
+      await query.end();
+      await new RemoteJournal({ host: 'laptop' }, () => Promise.reject(new Error('full'))).end();
+    } finally {
+      await host.close();
       rmSync(folder, { recursive: true });
     }
   });
