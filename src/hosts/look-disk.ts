@@ -54,10 +54,21 @@ async function sightOfFolder(host: string, disk: Disk, path: string): Promise<Fo
   if (found?.kind !== 'folder') return { is: 'other', ...nothing, link };
   const names: { name: string; size: number; modifiedMs: number }[] = [];
   for (const entry of await listOf(host, disk, path)) {
-    const stat = await disk.stat(within(path, entry));
-    if (stat !== undefined) names.push({ name: entry, size: stat.size, modifiedMs: stat.modifiedMs });
+    const stat = await sizeOf(disk, within(path, entry));
+    if (stat !== undefined) names.push({ name: entry, ...stat });
   }
   return { is: 'folder', names, mode: found.mode & 0o7777, uid: found.uid, writable: await disk.writable(path), link, spaceBytes: await disk.space(path) };
+}
+
+/** One name that cannot be looked at (a dead mount, a damaged inode) does not hide the others: it stays a name, of no known size. */
+async function sizeOf(disk: Disk, path: string): Promise<{ size: number; modifiedMs: number } | undefined> {
+  try {
+    const found = await disk.stat(path);
+    return found === undefined ? undefined : { size: found.size, modifiedMs: found.modifiedMs };
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
+    return { size: 0, modifiedMs: 0 };
+  }
 }
 
 /** What cannot be listed may hide a sibling with keys: never an empty folder. */
