@@ -5,8 +5,8 @@ import type { Break } from './break.ts';
 import { apply, copyRepository } from './copy.ts';
 import { tryTest, type Verdict } from './trial.ts';
 
-/** The longest file that is asked, the deepest exploration, takes a fifth of this on two quiet cores. */
-const LIMIT_MS = 300_000;
+/** The longest file that is asked, the deepest exploration, takes a tenth of this on two quiet cores. */
+const LIMIT_MS = 600_000;
 
 export interface Outcome {
   readonly name: string;

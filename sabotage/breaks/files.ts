@@ -1,6 +1,7 @@
 import type { Break } from '../break.ts';
 
 const FILES = 'test/unit/credential-files.test.ts';
+const LOOK = 'test/unit/look-disk.test.ts';
 
 /** What the files hold, and how they are read. */
 export const files: readonly Break[] = [
@@ -34,15 +35,15 @@ export const files: readonly Break[] = [
   },
   {
     name: 'siblings-not-looked-at', danger: 'keys that a crash left between write and rename are reported as lost',
-    file: 'src/hosts/look-disk.ts', from: 'if (!question.files.some((file) =>', to: 'if (name !== \'\' || !question.files.some((file) =>', tests: ['test/crash/regressions.test.ts', 'test/crash/install.test.ts'],
+    file: 'src/hosts/look-disk.ts', from: 'if (!question.files.some((file) =>', to: 'if (name !== \'\' || !question.files.some((file) =>', tests: [LOOK],
   },
   {
     name: 'failing-read-as-absent', danger: 'a disk that gives EIO once makes the only copy of the keys absent',
-    file: 'src/hosts/look-disk.ts', from: "return { is: 'unreadable', why: messageOf(error) };", to: "return { is: 'absent' };", tests: ['test/crash/regressions.test.ts', 'test/crash/install.test.ts'],
+    file: 'src/hosts/look-disk.ts', from: "return { is: 'unreadable', why: messageOf(error) };", to: "return { is: 'absent' };", tests: [LOOK],
   },
   {
     name: 'unlistable-folder-read-as-empty', danger: 'a sibling with keys hides in a folder that could not be listed this once',
-    file: 'src/hosts/look-disk.ts', from: "throw new HostError(host, 'denied',", to: "if (host !== '') return []; throw new HostError(host, 'denied',", tests: ['test/crash/install.test.ts', 'test/crash/rotate.test.ts'],
+    file: 'src/hosts/look-disk.ts', from: "throw new HostError(host, 'denied',", to: "if (host !== '') return []; throw new HostError(host, 'denied',", tests: [LOOK],
   },
   {
     name: 'unreadable-read-as-blank', danger: 'a damaged checkpoint is deleted as if it had never held a key',
