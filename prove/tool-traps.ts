@@ -55,7 +55,9 @@ export class ToolTraps {
     rmSync(this.#at('armed'), { force: true });
     return readdirSync(this.#at('traces')).flatMap((file) => {
       const [tool, round, by] = file.split('.');
-      return callsIn(readFileSync(join(this.#at('traces'), file), 'utf8'), below).map((call) => ({ ...call, tool: tool!, round: Number(round), by: by === 'shell' ? 'shell' as const : 'tool' as const }));
+      // mkdir goes down folder by folder, and names each from the one above it.
+      const said = readFileSync(join(this.#at('traces'), file), 'utf8').replace(/^(mkdir(?:at)?\()"(?!\/)/gm, `$1"${below}/`);
+      return callsIn(said, below).map((call) => ({ ...call, tool: tool!, round: Number(round), by: by === 'shell' ? 'shell' as const : 'tool' as const }));
     });
   }
 
