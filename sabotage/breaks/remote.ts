@@ -48,7 +48,7 @@ export const remote: readonly Break[] = [
   },
   {
     name: 'remote-short-snapshot-put-into-place', danger: 'a connection that is cut leaves half a snapshot where rotate counts on a whole one',
-    file: FILE, from: '[ "$(size "$S")" = ${bytes} ] || { drop "$S"; fail io "only a part', to: 'true || { drop "$S"; fail io "only a part', tests: [HOSTS, SECRETS],
+    file: FILE, from: '[ "$(size "$S")" = ${bytes} ] || { drop "$S"; fail io "only a part', to: 'true || { drop "$S"; fail io "only a part', tests: [SECRETS],
   },
   {
     name: 'remote-move-over-what-is-there', danger: 'what was set aside an instant ago is replaced by what is set aside now',

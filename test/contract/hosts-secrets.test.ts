@@ -167,6 +167,13 @@ describe('what is written by a shell', () => {
     await hands.close();
   });
 
+  it('is no snapshot where a part of it went between its end and its name', async () => {
+    const { hands, folder, fence } = host({ stat: 'case "$*" in *.plain) /usr/bin/stat "$@"; for f; do :; done; truncate -s 5 "$f";; *) exec /usr/bin/stat "$@";; esac' });
+    const source = async function* () { yield content; };
+    await assert.rejects(hands.store(join(folder, 'one.snap'), source(), fence), (error) => error instanceof HostError && error.kind === 'io' && /only a part/.test(error.message));
+    assert.deepEqual(readdirSync(folder), ['.vaultctl.lock']);
+  });
+
   it('is not run as a script when the script before it failed', async () => {
     const { hands, folder, fence } = host({});
     const evil = new TextEncoder().encode(`S x touch ${folder}/run\ntouch ${folder}/run\n`);
