@@ -30,6 +30,8 @@ export class Host {
   }
 }
 
+const hostsLimit = 200_000;
+
 export class Topology {
   readonly groups = new Map<string, Group>();
   readonly hosts = new Map<string, Host>();
@@ -54,6 +56,7 @@ export class Topology {
   addHost(name: string, group: Group, port: number | undefined, place: Place): Host {
     let host = this.hosts.get(name);
     if (host === undefined) {
+      if (this.hosts.size >= hostsLimit) refuse(place, `the inventory names more than ${hostsLimit} hosts`, 'Look for a range with a digit too many.');
       host = new Host(name, place);
       // As in Ansible, a port that stands with a later mention of the host is dropped.
       if (port !== undefined) host.variables.set('ansible_port', { value: port, place });

@@ -18,6 +18,8 @@ const omit = Symbol('omit');
 type Result = Value | Lookup | Undefined | typeof omit;
 
 const depthLimit = 30;
+/** References that each repeat the next one twice double at every step: what one variable may lead through, all in all. */
+const stepLimit = 100_000;
 /** Templates may repeat each other's text; what one value may grow to. */
 const textLimit = 1024 * 1024;
 
@@ -34,6 +36,7 @@ export class Templates {
   readonly #inventory: Inventory;
   readonly #members: ReadonlyMap<string, readonly string[]>;
   readonly #open: string[] = [];
+  #steps = 0;
 
   constructor(inventory: Inventory) {
     this.#inventory = inventory;
@@ -44,6 +47,7 @@ export class Templates {
   variable(host: string, name: string): Resolved | undefined {
     const variable = this.#inventory.variablesOf(host).get(name);
     if (variable === undefined) return undefined;
+    this.#steps = 0;
     const result = this.#resolved(host, name, variable.value, variable.place);
     if (result === omit) return undefined;
     if (result instanceof Undefined) return refuse(variable.place, `${name}: ${result.name} is not defined for ${host}`, `Define ${result.name}, or write ${result.name} | default(…).`);
@@ -54,6 +58,8 @@ export class Templates {
   #resolved(host: string, name: string, value: Value, place: Place): Result {
     const key = `${host}\0${name}`;
     if (this.#open.includes(key)) refuse(place, `${name} refers to itself: ${shownOf(name, value)}`, 'Break the circle of {{ }} references.');
+    this.#steps += 1;
+    if (this.#steps > stepLimit) refuse(place, `${name} leads through more than ${stepLimit} references`);
     if (this.#open.length >= depthLimit) refuse(place, `${name} leads through more than ${depthLimit} references`);
     this.#open.push(key);
     try {

@@ -7,6 +7,8 @@ import type { Entry, Value } from './value.ts';
 /** Aliases may repeat what they name; a document that unfolds beyond this is an attack or a mistake. */
 const unfoldedLimit = 2_000_000;
 const depthLimit = 200;
+/** The library needs seconds and a gigabyte for each MiB of the worst text; ten thousand hosts fit into this. JSON has its own reader. */
+const textLimit = 2 << 20;
 /** PyYAML's reader accepts these characters and no others. */
 const unprintable = /[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
@@ -15,6 +17,9 @@ const unprintable = /[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000
  * Duplicate keys are told to `warn`. Throws UsageError with file and line for everything PyYAML rejects.
  */
 export function parseYaml(text: string, file: string, warn: (text: string) => void): Value | undefined {
+  if (text.length > textLimit) {
+    refuse({ file }, `YAML of more than ${textLimit >> 20} MiB is not read`, 'Spread it over several files in a folder, or over group_vars and host_vars; JSON may be larger.');
+  }
   const lines = new LineCounter();
   const strange = unprintable.exec(text);
   if (strange !== null) {
