@@ -19,7 +19,7 @@ type Result = Value | Lookup | Undefined | typeof omit;
 
 const depthLimit = 30;
 /** References that each repeat the next one twice double at every step: what one variable may lead through, all in all. */
-const stepLimit = 100_000;
+const stepLimit = 300_000;
 /** Templates may repeat each other's text; what one value may grow to. */
 const textLimit = 1024 * 1024;
 
