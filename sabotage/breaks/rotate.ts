@@ -1,17 +1,18 @@
 import type { Break } from '../break.ts';
 
 const ROTATE = 'test/crash/rotate.test.ts';
+const REFUSALS = 'test/unit/refusals.test.ts';
 const REGRESSIONS = 'test/crash/regressions.test.ts';
 
 /** From the old keys to the new ones. */
 export const rotate: readonly Break[] = [
   {
     name: 'failed-snapshot-ignored', danger: 'a server killed in its own commit can be brought back by nothing',
-    file: 'src/steps/take-snapshot.ts', from: 'if (snapshots.length < Math.min(2, order.length)) throw', to: 'if (snapshots.length > order.length) throw', tests: [ROTATE],
+    file: 'src/steps/take-snapshot.ts', from: 'if (snapshots.length < Math.min(2, order.length)) throw', to: 'if (snapshots.length > order.length) throw', tests: [REFUSALS],
   },
   {
     name: 'snapshot-on-one-manager', danger: 'the one thing that cures a half-committed server stands on one disk',
-    file: 'src/steps/take-snapshot.ts', from: 'if (snapshots.length < Math.min(2, order.length)) throw', to: 'if (snapshots.length < Math.min(1, order.length)) throw', tests: [ROTATE],
+    file: 'src/steps/take-snapshot.ts', from: 'if (snapshots.length < Math.min(2, order.length)) throw', to: 'if (snapshots.length < Math.min(1, order.length)) throw', tests: [REFUSALS],
   },
   {
     name: 'empty-snapshot-accepted', danger: 'nothing is kept, and it is called a snapshot',

@@ -4,6 +4,7 @@ import { parseKeyFile } from '../../src/credentials/key-file.ts';
 import type { KeySet } from '../../src/model/keys.ts';
 import { PATHS, type World } from '../sim/world.ts';
 import { prepare } from './explore.ts';
+import { durableSets } from './invariant.ts';
 import { flowOf } from './resume.ts';
 import { settingNamed } from './settings.ts';
 
@@ -78,6 +79,24 @@ describe('one run', () => {
       });
     }
   }
+
+  it('install-2x1: from the reply to init on no failing call, disk or manager makes it give up before the keys are on a platter', async () => {
+    const { world } = await prepare(settingNamed('install-2x1'));
+    const { calls } = await world.clone().run(flowOf('install'));
+    const from = calls.findIndex(({ port, what }) => port === 'vault' && what === 'PUT sys/init');
+    const to = calls.findIndex(({ port, index }) => port === 'vault' && index > from);
+    let tried = 0;
+    for (const { index, port, where, what } of calls.slice(from + 1, to)) {
+      for (const kind of port === 'disk' ? ['fails', 'reply-lost', 'disk-full', 'host-reboots'] as const : port === 'host' ? ['fails', 'host-gone'] as const : []) {
+        if (kind === 'host-reboots' && where === 'm1') continue;
+        const struck = world.clone();
+        const { ending } = await struck.run(flowOf('install'), { fault: { at: index, kind } });
+        tried += 1;
+        assert.ok(durableSets(struck).some((sets) => sets.some((set) => struck.vault.opens(set))), `${kind} at call ${index} (${port} ${where} ${what}): it ended (${ending.is}), and no disk has the keys`);
+      }
+    }
+    assert.ok(tried > 20, `${tried}`);
+  });
 
   for (const [name, every] of [['install-2x1', 1], ['rotate-2x1', 4]] as const) {
     it(`${name}: whatever fails, nothing that is said quotes a key`, async () => {

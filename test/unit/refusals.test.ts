@@ -80,6 +80,25 @@ describe('install does not initialise', () => {
   });
 });
 
+describe('rotate does not begin', () => {
+  for (const spoilt of [['m2', 'm3'], ['m1', 'm2', 'm3']]) {
+    it(`where ${spoilt.join(', ')} cannot take the snapshot: on one disk it is none`, async () => {
+      const world = await installed();
+      const old = setIn(world, 'm1', PATHS.main);
+      for (const name of spoilt) on(world, name).file(PATHS.snapshots, 'a file where the folder should be');
+      assert.equal(await run(world, rotate), 'snapshot-failed');
+      assert.ok(world.vault.opens(old));
+    });
+  }
+
+  it('without a snapshot on two managers, where there are two', async () => {
+    const world = await installed();
+    assert.equal(await run(world, rotate), 'done');
+    const snapshots = [...world.machines.keys()].map((name) => [...on(world, name).files().keys()].filter((path) => path.endsWith('.snap')).length);
+    assert.deepEqual(snapshots.toSorted((a, b) => a - b), [0, 1, 1]);
+  });
+});
+
 describe('nothing is called lost', () => {
   it('while a manager does not answer', async () => {
     const world = await installed();
