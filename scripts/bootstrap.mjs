@@ -1,4 +1,4 @@
-// `npm test`, `npm run demo | bench | docs | prove | simulate | sabotage`: gets what is missing, says so, and goes on under Node 24.
+// `npm test`, `npm run demo | bench | docs | prove | simulate | sabotage | cluster`: gets what is missing, says so, and goes on under Node 24.
 // Plain JavaScript without dependencies: in a fresh clone there is nothing else yet, and npm's Node may be 20.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,7 @@ const commands = {
   prove: { server: true, tools: ['sshd', 'ssh', 'sudo', 'flock', 'busybox', 'strace', 'ip', 'mkfs.ext4'], main: 'prove/prove.ts' },
   simulate: { server: false, tools: [], main: 'test/crash/simulate.ts' },
   sabotage: { server: true, tools: ['sshd', 'ssh', 'sudo', 'flock', 'busybox', 'strace'], main: 'sabotage/sabotage.ts' },
+  cluster: { server: false, tools: [], main: 'test/cluster/main.ts' },
   docs: { server: false, tools: [], main: 'scripts/docs.ts' },
 };
 

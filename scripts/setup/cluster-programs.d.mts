@@ -4,4 +4,4 @@ export function clusterPrograms(repository: string): Promise<Record<ClusterProgr
 export function unbuiltPrograms(repository: string): string[];
 export type ClusterProgram =
   | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubelet' | 'kube-proxy' | 'kubectl'
-  | 'coredns' | 'pause' | 'vault' | 'helm3' | 'helm4';
+  | 'coredns' | 'pause' | 'open-volumes' | 'vault' | 'helm3' | 'helm4';

@@ -33,11 +33,11 @@ function wantedPrograms(repository) {
       version: versionInGoMod(join(servers, 'coredns'), coredns), flags: [...common, ...small], sources: [textOf('coredns/main.go')],
       usually: '30 s to 2 minutes', packages: '700', why: 'pods find each other by name', instead,
     }],
-    ['pause', {
-      what: 'pause', module: join(servers, 'pause'), package: '.', keptAs: 'pause', program: 'pause',
-      version: '1', flags: [...common, ...small], sources: [textOf('pause/main.go')],
-      usually: '10 s', packages: '60', why: 'it holds the namespaces of a pod', instead,
-    }],
+    ...[['pause', '.', 'it holds the namespaces of a pod'], ['open-volumes', './open-volumes', 'pods that do not run as root may write their volumes']].map(([program, name, why]) => [program, {
+      what: program, module: join(servers, 'pause'), package: name, keptAs: program, program,
+      version: '1', flags: [...common, ...small], sources: [textOf('pause', name, 'main.go')],
+      usually: '10 s', packages: '60', why, instead,
+    }]),
     ['vault', {
       what: 'Vault with Kubernetes auth', module: servers, package: './vault-in-pods', keptAs: 'vault-in-pods', program: 'vault',
       version: versionInGoMod(servers, vault), flags: [...common, '-tags', 'minimal', ...small], sources: [textOf('vault-in-pods/main.go')],

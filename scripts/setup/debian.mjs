@@ -1,5 +1,5 @@
 // What comes from Debian's packages: real sshd managers, the real ansible-inventory, and small tools.
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { answerOf, onPath, run } from './run.mjs';
 import { Missing, spoken, tell } from './tell.mjs';
 
@@ -15,9 +15,18 @@ const tools = {
   ip: { package: 'iproute2', why: "a manager's network is cut in a network namespace", forRoot: true },
   'mkfs.ext4': { package: 'e2fsprogs', why: 'the power of a disk is cut on an ext4 of its own', forRoot: true },
   busybox: { package: 'busybox-static', why: 'a minimal manager has nothing but busybox' },
+  etcd: { package: 'etcd-server', why: 'Kubernetes keeps everything in it', forRoot: true },
+  containerd: { package: 'containerd', why: 'it runs the pods', forRoot: true },
+  runc: { package: 'runc', why: 'it runs the containers of the pods', forRoot: true },
+  'host-local': { package: 'containernetworking-plugins', why: 'pods have addresses', forRoot: true },
+  iptables: { package: 'iptables', why: 'services of the cluster have addresses', forRoot: true },
+  openssl: { package: 'openssl', why: 'certificates are made with it', forRoot: true },
 };
 
-const systemFolders = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+/** What a one-node Kubernetes needs of Debian. */
+export const clusterTools = ['etcd', 'containerd', 'runc', 'host-local', 'iptables', 'busybox', 'openssl', 'ip', 'flock'];
+
+const systemFolders = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/lib/cni', '/opt/cni/bin'];
 export const isRoot = process.getuid?.() === 0;
 
 /** Sees to it that every named tool is there; returns the path of each that is (a tool for root alone may not be). */
@@ -38,6 +47,7 @@ async function install(names) {
   if (!isRoot) throw new Missing(`missing: ${why}; sudo sh -c '${command}'`);
   tell(`installing ${packages.join(' ')} for ${why}; usually 15 s to 1 min`);
   if (packages.includes('openssh-server')) keepSystemSshdOff();
+  for (const [name, unit] of [['etcd-server', 'etcd'], ['containerd', 'containerd']]) if (packages.includes(name)) keepUnitOff(unit);
   const startedMs = Date.now();
   const code = await run('sh', ['-c', command], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 'inherit'] });
   const stillMissing = names.filter((name) => pathOf(name) === undefined);
@@ -52,6 +62,14 @@ function keepSystemSshdOff() {
   mkdirSync('/etc/ssh', { recursive: true });
   closeSync(openSync(marker, 'a', 0o644));
   tell(`the system's own sshd stays off (${marker}); only ours run, on loopback`);
+}
+
+/** As with sshd: ours run in namespaces of their own, and nobody asked for one that runs all the time. */
+function keepUnitOff(unit) {
+  const path = `/etc/systemd/system/${unit}.service`;
+  if (!existsSync('/etc/systemd/system') || existsSync(path)) return;
+  symlinkSync('/dev/null', path);
+  tell(`the system's own ${unit} stays off (systemctl unmask ${unit} lets it start); only ours run`);
 }
 
 /** "OpenSSH_9.2p1", "ansible-inventory 2.14.18" */
