@@ -27,7 +27,7 @@ const isGuarded = (world: World) => [...world.machines.values()].some((machine) 
 
 /** Every file of every manager, byte by byte. */
 function filesOf(world: World): string {
-  return JSON.stringify([...world.machines].map(([name, machine]) => [name, [...machine.files()].map(([path, bytes]) => [path, Buffer.from(bytes).toString('base64')]).toSorted()]));
+  return JSON.stringify([...world.machines].map(([name, machine]) => [name, [...machine.files()].map(([path, bytes]) => [path, Buffer.from(bytes).toString('base64')]).toSorted(([a], [b]) => (a! < b! ? -1 : 1))]));
 }
 
 /** `held`: it had taken its lock everywhere when it fell asleep. */
