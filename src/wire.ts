@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, networkInterfaces, userInfo } from 'node:os';
 import process from 'node:process';
-import { systemClock } from './adapters/clock.ts';
+import { systemClock, systemPulse } from './adapters/clock.ts';
 import { journalTo, RemoteJournal } from './adapters/journal.ts';
 import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
 import { Terminal } from './adapters/terminal.ts';
@@ -51,14 +51,19 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   const wire = new HttpWire({ ca: settings.vault.ca ?? pods?.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
   const end = journalOn(master, hosts.find(({ name }) => name === settings.master));
+  const { kubernetes } = settings;
+  const openKube = kubernetes === undefined ? undefined : opensKube(settings, pods?.kube);
   const base = {
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
-    ...(settings.kubernetes === undefined ? {} : { kube: opensKube(settings, pods?.kube) }),
+    ...(openKube === undefined ? {} : { kube: openKube }),
     nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
   };
   return {
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
     lockable: hosts,
+    ...(kubernetes === undefined || openKube === undefined ? {} : {
+      lease: async () => ({ kube: await openKube(), namespace: kubernetes.namespace, release: kubernetes.release, pulse: systemPulse, now: () => systemClock.now() }),
+    }),
     hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true }),
     close: async () => { await end(); wire.close(); pods?.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
   };

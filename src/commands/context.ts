@@ -1,4 +1,5 @@
 import type { ClusterLock } from '../engine/lock.ts';
+import type { LeasePlace } from '../kubernetes/lease.ts';
 import type { Eyes, Flags, Hands, Prover } from '../engine/world.ts';
 import type { Settings } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -38,6 +39,8 @@ export interface World {
   hands(lock: ClusterLock, operation: string): Hands & Prover;
   /** The managers with hands, to take the lock on. */
   readonly lockable: Hands['hosts'];
+  /** Where the Lease beside that lock is; undefined where the inventory knows of no Kubernetes. */
+  readonly lease?: () => Promise<LeasePlace>;
   close(): Promise<void>;
 }
 

@@ -1,8 +1,10 @@
 import { candidatesOf } from '../engine/candidates.ts';
 import { diagnose } from '../engine/diagnose.ts';
 import { each } from '../engine/each-host.ts';
-import { type ClusterLock, takeLock } from '../engine/lock.ts';
+import type { ClusterLock } from '../engine/lock.ts';
 import { papersOf, reached, type Survey, survey } from '../engine/survey.ts';
+import { takeLocks } from '../engine/take-locks.ts';
+import { breakLease, leaseHolder } from '../kubernetes/lease.ts';
 import { recoverImport, recoverSnapshot } from '../flows/recover.ts';
 import { Halt, messageOf, UsageError } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
@@ -59,10 +61,14 @@ export async function recover(machine: Machine, flags: RecoverFlags): Promise<nu
 }
 
 async function locked(session: Session, flow: string, work: (session: Session, lock: ClusterLock, operation: string) => Promise<number>): Promise<number> {
-  const { machine, settings, world } = session;
-  const operation = machine.clock.random(6);
-  const lock = await takeLock(settings, world.lockable, { ...machine.holder(), operation, flow, sinceMs: machine.clock.now() }, machine.clock.now());
+  const operation = session.machine.clock.random(6);
+  const lock = await lockFor(session, flow, operation);
   try { return await work(session, lock, operation); } finally { await lock.release(); }
+}
+
+function lockFor({ machine, settings, world, operator }: Session, flow: string, operation: string): Promise<ClusterLock> {
+  const nowMs = machine.clock.now();
+  return takeLocks({ settings, hosts: world.lockable, words: { ...machine.holder(), operation, flow, sinceMs: nowMs }, nowMs, lease: world.lease, tell: (event) => operator.tell(event) });
 }
 
 async function insist({ operator, settings }: Session, question: string): Promise<void> {
@@ -72,9 +78,8 @@ async function insist({ operator, settings }: Session, question: string): Promis
 
 async function unlock(session: Session): Promise<number> {
   const { machine, settings, world, operator } = session;
-  const operation = machine.clock.random(6);
   try {
-    const lock = await takeLock(settings, world.lockable, { ...machine.holder(), operation, flow: 'recover --unlock', sinceMs: machine.clock.now() }, machine.clock.now());
+    const lock = await lockFor(session, 'recover --unlock', machine.clock.random(6));
     await lock.release();
     operator.tell({ is: 'note', text: 'nobody holds the lock: there is nothing to break' });
     return 0;
@@ -82,9 +87,13 @@ async function unlock(session: Session): Promise<number> {
     if (!(error instanceof Halt) || error.text.code !== 'locked') throw error;
     for (const line of error.text.details ?? []) operator.tell({ is: 'note', text: line });
   }
+  const place = await world.lease?.().catch(() => undefined);
+  const shown = place === undefined ? undefined : await leaseHolder(place).catch(() => undefined);
+  if (shown !== undefined) operator.tell({ is: 'note', text: `the Lease in Kubernetes names ${shown.holder} on ${shown.host} (pid ${shown.pid}, ${shown.flow} ${shown.operation})` });
   await insist(session, 'Break this lock? Its holder will write nothing more, wherever it is.');
   const outcomes = await each(world.lockable, (host, index) => host.breakLock(settings.managers[index]!.paths.lock));
   const failed = outcomes.flatMap((outcome, index) => (outcome.is === 'failed' ? [{ host: settings.managers[index]!.name, why: messageOf(outcome.error) }] : []));
+  if (place !== undefined && shown !== undefined) await breakLease(place, shown).catch((error: unknown) => { failed.push({ host: 'Kubernetes', why: messageOf(error) }); });
   for (const { host, why } of failed) operator.tell({ is: 'warning', text: `${host}: ${why}` });
   operator.tell({ is: 'end', flow: 'recover --unlock', text: 'the lock is broken; run your command again' });
   return failed.length === 0 ? 0 : 5;

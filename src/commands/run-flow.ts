@@ -1,7 +1,8 @@
 import type { Flow } from '../engine/flow.ts';
-import { type ClusterLock, takeLock } from '../engine/lock.ts';
+import type { ClusterLock } from '../engine/lock.ts';
 import { plan } from '../engine/plan.ts';
 import { run } from '../engine/run.ts';
+import { takeLocks } from '../engine/take-locks.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { readFlags, readSettings } from './settings.ts';
 
@@ -27,7 +28,7 @@ export async function runFlow<S, K extends keyof S>(
     const operation = machine.clock.random(6);
     operator.tell({ is: 'flow', flow: flow.name, operation, cluster: settings.clusterName });
     const words = { ...machine.holder(), operation, flow: flow.name, sinceMs: machine.clock.now() };
-    lock = options.lock ? await takeLock(settings, world.lockable, words, machine.clock.now()) : noLock;
+    lock = options.lock ? await takeLocks({ settings, hosts: world.lockable, words, nowMs: machine.clock.now(), lease: world.lease, tell: (event) => operator.tell(event) }) : noLock;
     const out = await run(flow, world.hands(lock, operation)) as S[K];
     operator.tell({ is: 'end', flow: flow.name, text: `${flow.name}: done` });
     return out;

@@ -12,6 +12,8 @@ export interface ClusterLock {
   lost(): string | undefined;
   /** A proof that a dead holder may have left running on the server. */
   readonly orphan: LockWords['proof'] | undefined;
+  /** Operations that died while they held it: their words were still in the lock files. */
+  readonly heirOf?: readonly string[];
   /** Records on every held lock that a proof is about to begin, runs, or is over. */
   proof(proof: LockWords['proof'] | undefined): Promise<void>;
   /**
@@ -32,6 +34,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const held: { lock: HeldLock; host: string }[] = [];
   const missing: { host: string; why: string; mend: string | undefined }[] = [];
   let orphan: LockWords['proof'];
+  const dead = new Set<string>();
   let taken: { host: string; by: LockWords | undefined } | undefined;
 
   const take = async ({ host, path }: (typeof places)[number]) => {
@@ -40,6 +43,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
       if (answer.is === 'taken') { taken ??= { host: host.name, by: answer.by }; return; }
       held.push({ lock: answer.lock, host: host.name });
       orphan ??= answer.before?.proof;
+      if (answer.before !== undefined) dead.add(answer.before.operation);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       missing.push({ host: host.name, why: error.message, mend: error.mend });
@@ -65,7 +69,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
     const answer = await place?.host.lock(place.path, words);
     return answer?.is === 'held' ? answer.lock : undefined;
   };
-  const lock = new Majority(held, needed, words, orphan, again);
+  const lock = new Majority({ held, needed, words, orphan, again, heirOf: [...dead] });
   // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
   if (orphan !== undefined) await lock.proof(orphan);
   return lock;
@@ -80,12 +84,18 @@ class Majority implements ClusterLock {
   /** The rekey that the words name: an earlier holder's, or our own while its end is not known. */
   #proof: LockWords['proof'] | undefined;
 
-  constructor(held: readonly { lock: HeldLock; host: string }[], needed: number, words: LockWords, orphan: LockWords['proof'] | undefined, again: (host: string) => Promise<HeldLock | undefined>) {
+  readonly heirOf: readonly string[];
+
+  constructor({ held, needed, words, orphan, again, heirOf }: {
+    held: readonly { lock: HeldLock; host: string }[]; needed: number; words: LockWords; orphan: LockWords['proof'] | undefined;
+    again: (host: string) => Promise<HeldLock | undefined>; heirOf: readonly string[];
+  }) {
     this.#held = held;
     this.#again = again;
     this.#needed = needed;
     this.#words = words;
     this.#proof = orphan;
+    this.heirOf = heirOf;
     for (const { lock, host } of held) void lock.lost.then((why) => this.#gone.set(host, why));
   }
 

@@ -1,35 +1,22 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { breakLease, leaseHolder, type LeasePlace, takeLease } from '../../src/kubernetes/lease.ts';
-import type { Pulse } from '../../src/ports/clock.ts';
 import type { LockWords } from '../../src/ports/hosts.ts';
 import { KubeError, type KubeRequest } from '../../src/ports/kube.ts';
 import { SimTime } from '../sim/clock.ts';
 import { type KubeHook, SimKube } from '../sim/kube.ts';
+import { simPulse, stopBeating } from '../sim/pulse.ts';
 
 const KEY = '/apis/coordination.k8s.io/v1/namespaces/vault/leases/vaultctl-vault';
 const words = (operation: string, holder = operation): LockWords => ({ operation, flow: 'rotate', holder, host: 'bastion', pid: 7, sinceMs: 1000 });
 
-const beats: { stop: boolean }[] = [];
-/** All that was begun has died: nobody renews any more. */
-const die = () => { for (const beat of beats) beat.stop = true; };
-afterEach(die);
+afterEach(stopBeating);
 
 /** Hosts whose clocks agree about nothing but how fast time passes. */
 function cluster() {
   const time = new SimTime(0);
   const kube = new SimKube({ now: () => time.nowMs });
-  const pulse = (offsetMs: number): Pulse => ({
-    monotonicMs: () => time.nowMs + offsetMs, sleep: (ms) => time.sleep(ms),
-    every: (ms, beat) => {
-      const one = { stop: false };
-      beats.push(one);
-      const go = async () => { for (;;) { await time.sleep(ms); if (one.stop) return; beat(); } };
-      void go();
-      return () => { one.stop = true; };
-    },
-  });
-  const place = (offsetMs = 0, hook?: KubeHook): LeasePlace => ({ kube: kube.wire(hook), namespace: 'vault', release: 'vault', pulse: pulse(offsetMs), now: () => time.nowMs + offsetMs * 7 });
+  const place = (offsetMs = 0, hook?: KubeHook): LeasePlace => ({ kube: kube.wire(hook), namespace: 'vault', release: 'vault', pulse: simPulse(time, offsetMs), now: () => time.nowMs + offsetMs * 7 });
   const take = (operation: string, at = place(), heirOf: string[] = []) => {
     const watched: string[] = [];
     return takeLease(at, { words: words(operation), heirOf, watching: (by, seconds) => watched.push(`${by.holder} ${seconds}`) }).then((answer) => ({ answer, watched }));
@@ -75,7 +62,7 @@ describe('the Lease of a Vault in Kubernetes', () => {
   it('is taken over from a dead holder when it was watched for its whole duration, not sooner', async () => {
     const { held, place, time, identity } = cluster();
     await held('op1');
-    die();
+    stopBeating();
     await time.sleep(3_600_000);
     const from = time.nowMs;
     await (await held('op2', place(-5))).release();
@@ -86,7 +73,7 @@ describe('the Lease of a Vault in Kubernetes', () => {
   it('is taken over at once from an operation whose lock on the managers died with it', async () => {
     const { held, place, time, identity } = cluster();
     await held('op1');
-    die();
+    stopBeating();
     const from = time.nowMs;
     const lease = await held('op2', place(), ['op1']);
     assert.equal(time.nowMs, from);
@@ -148,7 +135,7 @@ describe('the Lease of a Vault in Kubernetes', () => {
       }
       await time.sleep(6000);
       assert.match(lease.lost() ?? '', said);
-      die();
+      stopBeating();
     }
   });
 
