@@ -1,8 +1,9 @@
 import type { Experiment } from './experiment.ts';
+import { powerCut } from './power-cut.ts';
 import { randomInstants } from './random-instants.ts';
 import { requestBoundaries } from './request-boundaries.ts';
 import { syscallsLocal } from './syscalls-local.ts';
 import { syscallsManager } from './syscalls-manager.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut];
