@@ -4,6 +4,9 @@ import { randomInstants } from './random-instants.ts';
 import { requestBoundaries } from './request-boundaries.ts';
 import { syscallsLocal } from './syscalls-local.ts';
 import { syscallsManager } from './syscalls-manager.ts';
+import { threeOperators } from './three-operators.ts';
+import { vaultCommit } from './vault-commit.ts';
+import { vaultNodes } from './vault-nodes.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, vaultNodes, vaultCommit, threeOperators];
