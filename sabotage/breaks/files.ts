@@ -59,6 +59,6 @@ export const files: readonly Break[] = [
   },
   {
     name: 'previous-set-not-kept', danger: 'a backup from before a rotation opens with nothing that anybody has',
-    file: 'src/steps/deliver-keys.ts', from: 'if (hands.settings.keepPrevious > 0) operations.push(previous(paths.previous, kept));', to: '', tests: ['test/unit/refusals.test.ts'],
+    file: 'src/steps/deliver-keys.ts', from: "FileOperation => ({ do: 'write', path, bytes: formatKeyFile(set), purpose: 'keys' });", to: 'FileOperation => ({ do: \'remove\', path: `${path}.${set.threshold}` });', tests: ['test/unit/refusals.test.ts'],
   },
 ];

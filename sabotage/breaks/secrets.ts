@@ -14,7 +14,7 @@ export const secrets: readonly Break[] = [
   },
   {
     name: 'server-quotes-a-share', danger: 'a server that repeats what it was sent puts a share into our error message',
-    file: 'src/vault/answers.ts', from: 'redact(text.trim())', to: 'text.trim()', tests: ['test/unit/secret.test.ts', 'test/contract/vault-sim.test.ts'],
+    file: 'src/vault/answers.ts', from: 'redact(text.trim())', to: 'text.trim()', tests: ['test/unit/strange-servers.test.ts'],
   },
   {
     name: 'damaged-file-quoted', danger: 'half a checkpoint, with its keys, in the message that it is not JSON',
@@ -22,7 +22,7 @@ export const secrets: readonly Break[] = [
   },
   {
     name: 'remote-error-quotes-keys', danger: 'a tool on a manager that repeats its input puts keys into our error message',
-    file: 'src/hosts/remote-answer.ts', from: 'const lines = redact(stderr).split', to: 'const lines = stderr.split', tests: ['test/contract/hosts-secrets.test.ts', 'test/unit/secret.test.ts'],
+    file: 'src/hosts/remote-answer.ts', from: 'const lines = redact(stderr).split', to: 'const lines = stderr.split', tests: ['test/unit/remote-answer.test.ts'],
   },
   {
     name: 'checkpoint-in-a-warning', danger: 'the keys are on every terminal and in every log while the disk is full',

@@ -64,6 +64,18 @@ describe('at every call of a run', () => {
   });
 });
 
+describe('a run that replaces the root token', () => {
+  it('leaves no instant at which the token in main is dead', async () => {
+    const { world } = await prepare(settingNamed('rotate-roottoken'));
+    const [before] = topLevel(world, PATHS.main);
+    let dead = 0;
+    const { ending } = await world.run(flowOf('rotate'), { boundary: () => { for (const { rootToken } of topLevel(world, PATHS.main)) if (!world.vault.tokenIsValid(rootToken)) dead += 1; } });
+    assert.equal(ending.is, 'done');
+    assert.equal(dead, 0);
+    assert.ok(!world.vault.tokenIsValid(before!.rootToken), 'the old one is revoked in the end');
+  });
+});
+
 describe('one run', () => {
   for (const name of ['install-1x1', 'install-3x3']) {
     for (const kind of ['fails', 'reply-lost', 'node-restarts-before', 'node-restarts-after'] as const) {

@@ -171,6 +171,24 @@ describe('a file that goes while a command runs', () => {
   });
 });
 
+describe('a follower with the disk of yesterday', () => {
+  it('opens with dead keys, and they are not taken for the live ones', async () => {
+    const world = await installed({ managers: 1, nodes: 3 });
+    const yesterday = structuredClone(world.vault.node('v1').disk);
+    assert.equal(await run(world, rotate), 'done');
+    const [fresh, old] = [setIn(world, 'm1', PATHS.main), setIn(world, 'm1', PATHS.previous)];
+    for (const { name } of world.vault.nodes) world.vault.restartNode(name);
+    world.vault.node('v1').disk = yesterday;
+    // Somebody copied the old file back over the new one.
+    on(world, 'm1').file(PATHS.main, formatKeyFile(old), { mode: 0o600 });
+    on(world, 'm1').file(PATHS.previous, formatKeyFile(fresh), { mode: 0o600 });
+    assert.equal(await run(world, install), 'restored');
+    assert.equal(await run(world, install, { flags: { acceptRestored: true } }), 'done');
+    assert.deepEqual(setIn(world, 'm1', PATHS.main), fresh);
+    assert.ok(world.vault.opens(fresh));
+  });
+});
+
 describe('a Vault that was restored from before a rotation', () => {
   it('gets its old keys back as the main ones only where the operator says so', async () => {
     const world = await installed();

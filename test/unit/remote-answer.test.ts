@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { lookAnswer } from '../../src/hosts/remote-answer.ts';
+import { errorOf, lookAnswer } from '../../src/hosts/remote-answer.ts';
+import { Secret } from '../../src/model/secret.ts';
 import { HostError, type HostSight } from '../../src/ports/hosts.ts';
 
 const FILE = '/k/main.json';
@@ -44,5 +45,15 @@ describe('the answer of a manager', () => {
   it('is an error where a folder could not be listed: it may hide a sibling with keys', () => {
     assert.throws(() => heard([...FOLDER, 'M x /k', ...there]), refused('denied'));
     assert.throws(() => heard(["stat: cannot statx '/k': Permission denied"]), refused('denied'));
+  });
+});
+
+describe('what a failed tool said', () => {
+  it('is told without the secrets that it repeats, in its own words and in ours', () => {
+    const secret = new Secret('hvs.a-token-that-a-tool-repeats');
+    for (const stderr of [`dd: cannot take "${secret.reveal()}"`, `VAULTCTL io the content ${secret.reveal()} is odd`]) {
+      const { message } = errorOf('m1', { code: 70, stderr });
+      assert.ok(message.includes('[redacted]') && !message.includes(secret.reveal()), message);
+    }
   });
 });

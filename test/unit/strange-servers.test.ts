@@ -10,6 +10,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { waitUntilCaughtUp } from '../../src/steps/caught-up.ts';
 import type { Staged } from '../../src/steps/records.ts';
 import { verifyRekey } from '../../src/steps/verify-rekey.ts';
+import { VaultError } from '../../src/vault/answers.ts';
 import { PATHS, World } from '../sim/world.ts';
 import { endOf, handsIn, saying } from './hands-in.ts';
 import { healthy, keys } from './survey-world.ts';
@@ -63,6 +64,21 @@ describe('a rotation on a strange server', () => {
     assert.equal(await endOf(rotate, hands), 'rekey-interrupted');
     await nothingChanged(world, set);
     assert.equal((await world.run(rotate)).ending.is, 'done');
+  });
+});
+
+describe('a server that repeats what it was sent', () => {
+  it('puts no share into an error of ours', async () => {
+    const { world, set } = await installed();
+    world.vault.sealNode('v1');
+    const share = set.shares[0]!;
+    const { hands } = await handsIn(world, saying(world.vault.wire(), ({ path }) => (path === 'sys/unseal' ? { status: 400, body: { errors: [`this key is odd: ${share.reveal()}`] } } : undefined)));
+    await assert.rejects(hands.vault.unsealShare(world.vault.addresses[0]!, share), (error) => {
+      assert.ok(error instanceof VaultError);
+      for (const text of [error.message, ...error.errors]) assert.ok(!text.includes(share.reveal()) && text.includes('this key is odd: [redacted]'), text);
+      return true;
+    });
+    await hands.lock.release();
   });
 });
 
