@@ -17,8 +17,8 @@ export const wire: readonly Break[] = [
     file: 'src/adapters/vault-http.ts', from: 'if (!socket.connecting && socket.secureConnecting !== true) connected();', to: 'if (!socket.connecting && socket.secureConnecting !== true) clearTimeout(connecting);', tests: [WIRE],
   },
   {
-    name: 'cut-answer-taken-for-whole', danger: 'half a list of shares is parsed, or a half snapshot kept',
-    file: 'src/adapters/vault-http.ts', from: "if (!response.complete) throw new Error('the stream was cut');", to: '', tests: [WIRE],
+    name: 'cut-snapshot-taken-for-whole', danger: 'half a snapshot is kept, and found out on the day it is needed',
+    file: 'src/adapters/vault-http.ts', from: 'throw wireFailure(address, error, true);', to: 'return;', tests: [WIRE],
   },
   {
     name: 'init-with-a-timeout', danger: 'our own impatience leaves it open whether Vault has keys that nobody holds',
