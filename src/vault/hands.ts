@@ -91,8 +91,14 @@ export class VaultHands extends VaultEyes {
 
   /** With the nonce: newer servers refuse a cancel without it for ten minutes. Nothing in progress is fine. */
   async rekeyCancel(address: string, nonce: string, token: Secret | undefined): Promise<void> {
+    const what = 'rekey cancel';
     try {
-      await this.rekeyCall(address, 'rekey cancel', token, { method: 'DELETE', end: 'init', body: { nonce } });
+      // OpenBao's rotate endpoint cancels whatever is there, whichever nonce it is given (tried: 2.6).
+      if ((await this.rekeyFamily(address, token)).path === 'sys/rotate/root') {
+        const status = await this.rekeyStatus(address, token);
+        if (status.started && status.nonce !== nonce) throw new VaultError(address, what, 400, ['invalid request: the rekey in progress has another nonce']);
+      }
+      await this.rekeyCall(address, what, token, { method: 'DELETE', end: 'init', body: { nonce } });
     } catch (error) {
       if (!isGone(error)) throw error;
     }

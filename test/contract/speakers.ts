@@ -40,9 +40,9 @@ export function overWire(wire: VaultWire): Speak {
       const answer = await (body instanceof Uint8Array ? wire.upload(address, asked, (async function* () { yield body; })()) : wire.request(address, { ...asked, ...(body === undefined ? {} : { body }) }));
       return { headers: {}, ...answer };
     } catch (error) {
-      const status = error instanceof WireError ? /answered (\d{3})/.exec(error.message)?.[1] : undefined;
+      const [, status, words] = (error instanceof WireError ? /answered (\d{3})(?:: (.*))?/.exec(error.message) : null) ?? [];
       if (status === undefined) throw error;
-      return { status: Number(status), headers: {}, body: undefined };
+      return { status: Number(status), headers: {}, body: words === undefined ? undefined : { errors: [words] } };
     }
   };
 }

@@ -120,6 +120,16 @@ describe('the simulated Vault', () => {
     }
   });
 
+  it('cancels a rekey of the moved family whatever nonce it is given, and vaultctl gives none but its own', async () => {
+    const { servers, vault, address, old } = await world({ family: 'rotate' });
+    const { nonce } = await vault.rekeyStart(address, 3, 2, old.rootToken);
+    await assert.rejects(vault.rekeyCancel(address, 'somebody-elses', old.rootToken), (error) => error instanceof VaultError && error.says('another nonce'));
+    assert.equal((await vault.rekeyStatus(address, old.rootToken)).nonce, nonce);
+    await servers.wire().request(address, { method: 'DELETE', path: 'sys/rotate/root/init', body: { nonce: 'somebody-elses' }, token: old.rootToken });
+    assert.equal((await vault.rekeyStatus(address, old.rootToken)).started, false);
+    await vault.rekeyCancel(address, nonce, old.rootToken);
+  });
+
   it('gives a snapshot in pieces, and opens with the keys of its time when it is put back', async () => {
     const { servers, vault, address, old } = await world();
     const snapshot = await collect(vault.snapshot(address, old.rootToken));

@@ -60,5 +60,5 @@ export function keyOf(shares: readonly Uint8Array[]): string | undefined {
 export function bytesOf(text: unknown): Uint8Array | undefined {
   if (typeof text !== 'string' || text === '') return undefined;
   if (/^([0-9a-f]{2})+$/i.test(text)) return new Uint8Array(Buffer.from(text, 'hex'));
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(text) ? new Uint8Array(Buffer.from(text, 'base64')) : undefined;
+  return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) ? new Uint8Array(Buffer.from(text, 'base64')) : undefined;
 }

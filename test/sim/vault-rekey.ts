@@ -4,6 +4,7 @@ import { splitKey } from './gf256.ts';
 import { done, no, ok, wrongOldSet } from './vault-answers.ts';
 import { bytesOf, type Durable, type Fresh, hex, keyOf, opensWith } from './vault-disk.ts';
 
+const NO_PGP = { pgp_fingerprints: null, backup: false };
 const NONCE_NEEDED_FOR_MS = 600_000;
 
 interface Rekey {
@@ -30,7 +31,7 @@ export interface RekeyHost {
 /** The one rekey of a leader. It lives in memory: a restart, a seal, another leader, and it never was. */
 export class SimRekey {
   readonly #host: RekeyHost;
-  /** OpenBao says `rotation`. */
+  /** OpenBao says `rotation`, and more of it differs: which family is meant is told by this word. */
   readonly #word: 'rekey' | 'rotation';
   #rekey: Rekey | undefined;
 
@@ -54,7 +55,7 @@ export class SimRekey {
     switch (`${verb} ${end}`) {
       case 'GET init': return ok(this.#status());
       case 'PUT init': return this.#start(body);
-      case 'DELETE init': return sent === undefined && this.#rekey !== undefined ? no(400, 'EOF') : this.#cancel(body);
+      case 'DELETE init': return sent === undefined && this.#rekey !== undefined && this.#word === 'rekey' ? no(400, 'EOF') : this.#cancel(body);
       case 'PUT update': return this.#update(body);
       case 'GET verify': return this.#rekey === undefined ? no(400, `no ${this.#word} configuration found`) : ok(this.#verifyStatus(this.#rekey));
       case 'PUT verify': return this.#verify(body);
@@ -66,10 +67,11 @@ export class SimRekey {
   #status() {
     const rekey = this.#rekey;
     const required = this.#host.disk().seal.threshold;
-    if (rekey === undefined) return { nonce: '', started: false, t: 0, n: 0, progress: 0, required, verification_required: false };
+    const old = this.#word === 'rekey';
+    if (rekey === undefined) return old ? { nonce: '', started: false, t: 0, n: 0, progress: 0, required, ...NO_PGP, verification_required: false } : { started: false, t: 0, n: 0, required };
+    const { nonce, threshold: t, shares: n, given, verify, verifyNonce } = rekey;
     return {
-      nonce: rekey.nonce, started: true, t: rekey.threshold, n: rekey.shares, progress: rekey.given.length, required, verification_required: rekey.verify,
-      ...(rekey.verifyNonce === '' ? {} : { verification_nonce: rekey.verifyNonce }),
+      nonce, started: true, t, n, progress: given.length, required, ...(old ? NO_PGP : {}), verification_required: verify, ...(verifyNonce === '' && old ? {} : { verification_nonce: verifyNonce }),
     };
   }
 
@@ -77,8 +79,8 @@ export class SimRekey {
     if (this.#rekey !== undefined) return no(400, `${this.#word} already in progress`);
     const shares = Number(body['secret_shares']);
     const threshold = Number(body['secret_threshold']);
-    const bad = badShape(shares, threshold);
-    if (bad !== undefined) return no(500, `invalid ${this.#word} ${bad.replace('invalid ', '')}`);
+    const bad = badShape(shares, threshold)?.replace('invalid seal configuration: ', '');
+    if (bad !== undefined) return this.#word === 'rekey' ? no(500, `invalid rekey seal configuration: ${bad}`) : no(400, `invalid rotate seal configuration: %!w(*errors.errorString=&{${bad}})`);
     const verify = body['require_verification'] === true;
     this.#rekey = { nonce: this.#host.dice.uuid(), shares, threshold, verify, startedMs: this.#host.now(), given: [], fresh: undefined, verifyNonce: '', verified: [] };
     return ok(this.#status());
@@ -88,26 +90,27 @@ export class SimRekey {
     const rekey = this.#rekey;
     if (rekey === undefined) return done;
     const mayOmit = this.#host.now() - rekey.startedMs >= NONCE_NEEDED_FOR_MS;
-    if (body['nonce'] !== rekey.nonce && !(mayOmit && (body['nonce'] ?? '') === '')) return no(400, 'invalid request');
+    // OpenBao cancels whatever is there, whoever asks.
+    if (this.#word === 'rekey' && body['nonce'] !== rekey.nonce && !(mayOmit && (body['nonce'] ?? '') === '')) return no(400, 'invalid request');
     this.#rekey = undefined;
     return done;
   }
 
   #update(body: Readonly<Record<string, unknown>>): WireAnswer {
     const rekey = this.#rekey;
-    if (rekey === undefined) return no(400, `no barrier ${this.#word} in progress`);
-    if (body['nonce'] !== rekey.nonce) return no(400, `incorrect nonce supplied; nonce for this ${this.#word} operation is "${rekey.nonce}"`);
-    if (rekey.fresh !== undefined) return no(400, `${this.#word} operation already finished; verification must be performed; nonce for the verification operation is "${rekey.verifyNonce}"`);
+    if (rekey === undefined) return no(400, this.#word === 'rekey' ? 'no barrier rekey in progress' : 'no rotation in progress');
+    if (body['nonce'] !== rekey.nonce) return no(400, `incorrect nonce supplied; nonce for ${this.#word === 'rekey' ? 'this rekey operation' : 'rotation'} is "${rekey.nonce}"`);
+    if (rekey.fresh !== undefined) return no(400, `${this.#word === 'rekey' ? 'rekey operation' : 'rotation'} already finished; verification must be performed; nonce for the verification operation is "${rekey.verifyNonce}"`);
     const share = bytesOf(body['key']);
     if (share === undefined) return no(400, "'key' must be a valid hex or base64 string");
-    if (rekey.given.some((known) => hex(known) === hex(share))) return no(400, 'given key has already been provided during this generation operation');
+    if (rekey.given.some((known) => hex(known) === hex(share))) return no(400, `given key has already been provided during this ${this.#word === 'rekey' ? 'generation operation' : 'rotation'}`);
     rekey.given.push(share);
     const disk = this.#host.disk();
     if (rekey.given.length < disk.seal.threshold) return ok(this.#status());
     const key = keyOf(rekey.given);
     rekey.given = [];
     if (key === undefined) return no(500, 'failed to compute root key: duplicate part detected');
-    if (!opensWith(disk, key)) return no(this.#word === 'rotation' ? 400 : 500, `failed to read root key: ${wrongOldSet}`);
+    if (!opensWith(disk, key)) return no(this.#word === 'rotation' ? 400 : 500, `failed to read root key: ${wrongOldSet(this.#word === 'rekey' ? 'vault' : 'openbao')}`);
     return this.#complete(rekey);
   }
 
@@ -123,7 +126,7 @@ export class SimRekey {
     }
     rekey.fresh = { kek: hex(kek) };
     rekey.verifyNonce = dice.uuid();
-    return ok({ nonce: rekey.nonce, complete: true, ...keys, pgp_fingerprints: null, backup: false, verification_required: true, verification_nonce: rekey.verifyNonce });
+    return ok({ nonce: rekey.nonce, complete: true, ...keys, ...NO_PGP, verification_required: true, verification_nonce: rekey.verifyNonce });
   }
 
   #verifyStatus(rekey: Rekey) {
@@ -136,7 +139,8 @@ export class SimRekey {
     if (body['nonce'] !== rekey.verifyNonce) return no(400, `incorrect nonce supplied; nonce for this verify operation is "${rekey.verifyNonce}"`);
     const share = bytesOf(body['key']);
     if (share === undefined) return no(400, "'key' must be a valid hex or base64 string");
-    if (rekey.verified.some((known) => hex(known) === hex(share))) return no(400, 'given key has already been provided during this verify operation');
+    // OpenBao counts it twice.
+    if (this.#word === 'rekey' && rekey.verified.some((known) => hex(known) === hex(share))) return no(400, 'given key has already been provided during this verify operation');
     rekey.verified.push(share);
     if (rekey.verified.length < rekey.threshold) return ok(this.#verifyStatus(rekey));
     const key = keyOf(rekey.verified);

@@ -22,7 +22,7 @@ export class SimWire implements VaultWire {
 
   async *download(address: string, request: WireRequest): AsyncIterable<Uint8Array> {
     const found = await this.#call(address, request, (node) => this.#vault.snapshot(node, request));
-    if (!(found instanceof Uint8Array)) throw new WireError(address, 'config', `${address}: ${request.path} answered ${found.status}`);
+    if (!(found instanceof Uint8Array)) throw new WireError(address, 'config', `${address}: ${request.path} answered ${found.status}${wordsOf(found)}`);
     const half = found.length >> 1;
     yield found.slice(0, half);
     yield found.slice(half);
@@ -63,4 +63,10 @@ const lost = (address: string) => new WireError(address, 'unknown', `${address}:
 /** The body as it stands on a real wire. */
 function revealed(body: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).map(([key, value]) => [key, value instanceof Secret ? value.reveal() : value]));
+}
+
+/** As the real wire quotes them. */
+function wordsOf({ body }: WireAnswer): string {
+  const { errors } = (body ?? {}) as { errors?: readonly string[] };
+  return errors === undefined || errors.length === 0 ? '' : `: ${errors.join('; ').replaceAll(/\s+/g, ' ').trim()}`;
 }

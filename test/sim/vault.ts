@@ -3,7 +3,9 @@ import type { Secret } from '../../src/model/secret.ts';
 import { type WireAnswer, WireError, type WireRequest } from '../../src/ports/vault.ts';
 import { Dice } from './dice.ts';
 import { splitKey } from './gf256.ts';
-import { denied, done, no, noActive, notInitialised, ok, sealed, unsupported, wrongSet } from './vault-answers.ts';
+import {
+  denied, done, enveloped, type Flavour, healthBody, leaderBody, no, noActive, noSnapshot, notInitialised, ok, type SealFacts, sealed, sealStatusBody, unknownToken, unsupported, unsupportedOperation, wrongSet,
+} from './vault-answers.ts';
 import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, keyOf, opensWith, sealsItself, type Token, written } from './vault-disk.ts';
 import { badShape, type RekeyHost, SimRekey } from './vault-rekey.ts';
 import { answerWithToken } from './vault-tokens.ts';
@@ -26,6 +28,9 @@ import { Died, type SimHook, SimWire } from './vault-wire.ts';
  *   the request never came; after: the answer did not), `crash` (the server dies before or after acting; the answer is lost).
  *   A throw or a promise of the hook passes through to the caller: that is how its own process dies.
  * - Elections and a follower's last steps take the time of `clock`; everything else takes none. Chance comes from `seed`.
+ * - Its answers have the status, fields, types and errors of real ones (`test/contract/recorded/`): those of Vault 1.21, or
+ *   with the rotate family those of OpenBao 2.6, which cancels a rotation whatever nonce it is given, counts a verify share
+ *   twice, and passes a snapshot on from a standby. Values that nobody reads (times, build, modes) are made up.
  * - Not modelled: partitions between nodes, disks that lie, leases and policies (a token is root or nothing).
  */
 export interface SimVaultOptions {
@@ -239,28 +244,29 @@ export class SimVault {
     for (const node of this.nodes) if (node === leader || (node.up && node.open && node.disk?.clusterId === entry.clusterId)) node.disk = entry;
   }
 
-  #sealStatus(node: Node) {
+  get #flavour(): Flavour { return this.#options.family === 'rotate' ? 'openbao' : 'vault'; }
+
+  #sealFacts(node: Node): SealFacts {
     const { disk } = node;
     const seal = node.cachedSeal ?? disk?.seal ?? node.joining?.seal;
+    const { sealType: type, storageType } = this.#options;
     return {
-      type: this.#options.sealType, initialized: seal !== undefined, sealed: !node.open, t: seal?.threshold ?? 0, n: seal?.shares ?? 0, progress: node.given.length, nonce: node.nonce,
-      version: 'sim', storage_type: this.#options.storageType, recovery_seal: false, ...(node.open && disk !== undefined ? { cluster_id: disk.clusterId, cluster_name: `cluster-${disk.clusterId.slice(0, 8)}` } : {}),
+      type, storageType, initialized: seal !== undefined, sealed: !node.open, t: seal?.threshold ?? 0, n: seal?.shares ?? 0, progress: node.given.length, nonce: node.nonce, clusterId: node.open ? disk?.clusterId : undefined,
     };
   }
 
+  #sealStatus(node: Node) { return sealStatusBody(this.#flavour, this.#sealFacts(node)); }
+
   #health(node: Node): WireAnswer {
-    const status = this.#sealStatus(node);
-    const { initialized, sealed: isSealed, version, cluster_id, cluster_name } = status;
-    const body = { initialized, sealed: isSealed, standby: true, version, cluster_id, cluster_name };
-    if (!status.initialized) return { status: 501, body };
-    if (status.sealed) return { status: 503, body };
-    return this.#leadership(node)?.node === node ? { status: 200, body: { ...body, standby: false } } : { status: 429, body };
+    const facts = this.#sealFacts(node);
+    const active = node.open && this.#leadership(node)?.node === node;
+    return { status: !facts.initialized ? 501 : facts.sealed ? 503 : active ? 200 : 429, body: healthBody(this.#flavour, facts, active, this.#options.clock.now()) };
   }
 
   #leaderAnswer(node: Node): WireAnswer {
     if (!node.open) return sealed;
     const leader = this.#leadership(node)?.node;
-    return ok({ ha_enabled: true, is_self: leader === node, leader_address: leader?.address ?? '' });
+    return ok(leaderBody(this.#flavour, leader === node, leader?.address ?? '', this.#options.storageType === 'raft' ? node.disk?.index : undefined));
   }
 
   #leadership(node: Node): Leadership | undefined { return node.disk === undefined ? undefined : this.#leaders.get(node.disk.clusterId); }
@@ -308,7 +314,7 @@ export class SimVault {
   }
 
   #openDisk(node: Node, disk: Durable, key: string): WireAnswer {
-    if (disk.storedKeys.kek !== key) return no(400, `unable to retrieve stored keys: ${wrongSet}`);
+    if (disk.storedKeys.kek !== key) return no(400, `unable to retrieve stored keys: ${wrongSet(this.#flavour)}`);
     if (disk.storedKeys.root !== disk.keyring) return no(400, 'Unseal failed, invalid key');
     node.open = true;
     node.cachedSeal = undefined;
@@ -342,21 +348,22 @@ export class SimVault {
     const leadership = this.#leadership(node);
     if (leadership === undefined) return noActive;
     const known = request.token !== undefined && leadership.node.disk!.tokens.some(({ value }) => value === request.token!.reveal());
+    const refused = request.token === undefined ? denied : unknownToken(this.#flavour);
     const rekey = /^(sys\/rekey|sys\/rotate\/root)\/(init|update|verify)$/.exec(request.path);
-    if (rekey === null) return known ? this.#withToken(leadership.node, request) : denied;
+    if (rekey === null) return known ? this.#withToken(leadership.node, request) : refused;
     const { family, tokenForRekey } = this.#options;
     if (rekey[1] === 'sys/rekey') {
-      if (family === 'rotate') return no(405);
-      return tokenForRekey && !known ? denied : leadership.rekey.answer(rekey[2]!, request);
+      if (family === 'rotate') return unsupportedOperation;
+      return tokenForRekey && !known ? refused : leadership.rekey.answer(rekey[2]!, request);
     }
-    if (!known) return denied;
+    if (!known) return refused;
     if (family === 'rekey') return unsupported;
     const answer = leadership.rekey.answer(rekey[2]!, request);
-    return answer.status === 200 ? ok({ data: answer.body }) : answer;
+    return answer.status === 200 ? enveloped(this.#flavour, { data: answer.body }) : answer;
   }
 
   #withToken(leader: Node, request: WireRequest): WireAnswer {
-    return answerWithToken({ disk: leader.disk!, append: (change) => this.#append(leader, change), newToken: (name) => this.#newToken(name) }, request);
+    return answerWithToken({ flavour: this.#flavour, disk: leader.disk!, append: (change) => this.#append(leader, change), newToken: (name) => this.#newToken(name) }, request);
   }
 
   /** The whole of the leader's storage, or why not. */
@@ -378,7 +385,7 @@ export class SimVault {
     const refusal = this.#snapshotRefusal(node, request);
     if (refusal !== undefined) return refusal;
     const saved = this.#snapshots.get(/^sim-snapshot (\S+) end\n$/.exec(new TextDecoder().decode(bytes))?.[1] ?? '');
-    if (saved === undefined) return no(400, 'failed to read snapshot file: unexpected EOF');
+    if (saved === undefined) return noSnapshot;
     const leadership = this.#leadership(node)!;
     const { clusterId, voters, seal, index } = leadership.node.disk!;
     for (const member of this.nodes.filter((other) => other.disk?.clusterId === clusterId && other.up && other.open)) {
@@ -394,9 +401,9 @@ export class SimVault {
     if (!node.open) return sealed;
     const leadership = this.#leadership(node);
     if (leadership === undefined) return noActive;
-    // Not passed on: a standby points to the leader.
-    if (leadership.node !== node) throw new WireError(node.address, 'config', `${node.address}: answered 307, pointing to another host (${leadership.node.address})`);
-    if (!leadership.node.disk!.tokens.some(({ value }) => value === request.token?.reveal())) return denied;
+    // Vault's standby points to the leader; OpenBao's passes it on.
+    if (leadership.node !== node && this.#flavour === 'vault') throw new WireError(node.address, 'config', `${node.address}: answered 307, pointing to another host (${leadership.node.address})`);
+    if (!leadership.node.disk!.tokens.some(({ value }) => value === request.token?.reveal())) return request.token === undefined ? denied : unknownToken(this.#flavour);
     return this.#options.storageType === 'raft' ? undefined : no(400, 'raft storage is not in use');
   }
 }
