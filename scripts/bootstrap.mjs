@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { debianTools, isRoot, versionOf } from './setup/debian.mjs';
+import { clusterPrograms } from './setup/cluster-programs.mjs';
+import { clusterTools, debianTools, isRoot, versionOf } from './setup/debian.mjs';
 import { dist, node24, nodeModules, pathWith } from './setup/packages.mjs';
 import { answerOf, run } from './setup/run.mjs';
 import { server } from './setup/server.mjs';
@@ -32,6 +33,10 @@ async function bootstrap([name, ...args]) {
   await dist(repository);
   const tools = await debianTools([...command.tools, ...(args.includes('--half-commit') ? ['strace'] : [])]);
   const found = command.server ? await server(repository) : undefined;
+  if (name === 'test' && testsUseCluster(args)) {
+    await debianTools(clusterTools);
+    await clusterPrograms(repository);
+  }
   const used = serversUsed(found, tools, node);
   if (command.server) console.log(`servers used: ${used}`);
 
@@ -50,6 +55,13 @@ async function bootstrap([name, ...args]) {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Its parts are then made before the tests, which are not given a quarter of an hour each. */
+function testsUseCluster(args) {
+  const paths = args.filter((arg) => !arg.startsWith('-'));
+  const isChosen = paths.length === 0 || paths.some((path) => /^(\.\/)?test(\/real)?\/?$|cluster|kubernetes/.test(path));
+  return isChosen && isRoot && answerOf('unshare', ['--net', '--mount', '--pid', '--fork', 'true']) !== undefined;
 }
 
 function serversUsed(found, tools, node) {

@@ -19,18 +19,25 @@ interface Given {
 export const CONTAINERD_SOCKET = '/run/containerd/containerd.sock';
 const ETCD = 'http://127.0.0.1:2379';
 
-/** Writes what they read; returns `[program, ...arguments]` of each. */
-export function componentCommands(given: Given): { readonly [name in Component]: readonly string[] } {
-  const { folder, programs } = given;
-  const at = (...path: string[]) => join(folder, ...path);
-  const pki = (name: string) => at('pki', name);
+/** Writes what all of them read. */
+export function writeConfigurations(given: Given): void {
+  const at = (...path: string[]) => join(given.folder, ...path);
   for (const client of ['controller-manager', 'scheduler', 'kube-proxy', 'kubelet'] as const) writeKubeconfig(at(`${client}.kubeconfig`), at('pki'), client);
   writeJson(at('kubelet.json'), kubeletConfig(given));
   writeJson(at('kube-proxy.json'), kubeProxyConfig(given));
-  writeFileSync(at('containerd.toml'), containerdConfig(given));
   mkdirSync(at('cni'), { recursive: true });
   writeJson(at('cni', 'pods.conflist'), podNetwork(given));
+  writeContainerdConfiguration(given);
+}
 
+export function writeContainerdConfiguration(given: Given): void {
+  writeFileSync(join(given.folder, 'containerd.toml'), containerdConfig(given));
+}
+
+/** `[program, ...arguments]` of each. */
+export function componentCommands({ folder, programs }: Given): { readonly [name in Component]: readonly string[] } {
+  const at = (...path: string[]) => join(folder, ...path);
+  const pki = (name: string) => at('pki', name);
   return {
     etcd: [programs.etcd, '--data-dir', at('etcd'), '--listen-client-urls', ETCD, '--advertise-client-urls', ETCD, '--listen-peer-urls', 'http://127.0.0.1:2380', '--unsafe-no-fsync'],
     containerd: [programs.containerd, '--config', at('containerd.toml')],

@@ -1,21 +1,22 @@
 // A real one-node Kubernetes: started in its own namespaces, Ready, with DNS, storage classes and the images of its pods.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { makeCertificates, writeKubeconfig } from './certificates.ts';
-import { CONTAINERD_SOCKET, type Component, componentCommands } from './components.ts';
-import { type ImageNames, writeArchive } from './images.ts';
+import { type Component, componentCommands, writeConfigurations } from './components.ts';
+import type { ImageNames } from './images.ts';
+import { insidePids, startInside, until } from './inside.ts';
 import { firstObjects } from './manifests.ts';
 import { type Namespaces, closeNamespaces, findNamespaces, openNamespaces } from './namespaces.ts';
 import { type ClusterPrograms, clusterParts } from './parts.ts';
+import { copyUnpacked, containerdAnswers } from './unpacked.ts';
 
 const run = promisify(execFile);
 const ANSWERS_WITHIN_MS = 60_000;
 const READY_WITHIN_MS = 120_000;
-const BETWEEN_LOOKS_MS = 100;
 
 export interface ClusterOptions {
   /** Absent or empty, and the cluster's own: it is made, and gone when the cluster is. */
@@ -64,6 +65,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     writeKubeconfig(join(folder, 'kubeconfig'), join(folder, 'pki'), 'admin');
     const namespaces = await openNamespaces(folder, parts.programs.pause, { outlivesUs: options.outlivesUs ?? false });
     clock('certificates and namespaces');
+    await copyUnpacked(parts, folder);
+    clock('images of the pods');
+    writeConfigurations(given(folder, namespaces, parts));
     const cluster = clusterIn(folder, namespaces, parts);
     await bringUp(cluster, namespaces, parts, clock);
     return cluster;
@@ -92,11 +96,14 @@ function clusterFolder(folder: string): string {
   return join(realpathSync(dirname(path)), path.slice(dirname(path).length));
 }
 
-function clusterIn(folder: string, namespaces: Namespaces, { programs, images }: ClusterPrograms): Cluster {
+const given = (folder: string, { cgroup }: Namespaces, { programs, images }: ClusterPrograms) => ({ folder, cgroup, pauseImage: images.pause.name, programs });
+
+function clusterIn(folder: string, namespaces: Namespaces, parts: ClusterPrograms): Cluster {
+  const { programs, images } = parts;
   const kubeconfig = join(folder, 'kubeconfig');
   const netns = `/proc/${namespaces.pid}/ns/net`;
   const logOf = (name: string) => join(folder, `${name}.log`);
-  const commands = componentCommands({ folder, cgroup: namespaces.cgroup, pauseImage: images.pause.name, programs });
+  const commands = componentCommands(given(folder, namespaces, parts));
   return {
     folder, kubeconfig, netns, nsenter: namespaces.nsenter, kubectl: programs.kubectl, helm: programs.helm3, helm4: programs.helm4, logOf,
     images: { pause: images.pause.name, coredns: images.coredns.name, vault: images.vault.name, busybox: images.busybox.name },
@@ -119,57 +126,17 @@ function clusterIn(folder: string, namespaces: Namespaces, { programs, images }:
   };
 }
 
-/** Starts a program as a part of the cluster; what it says goes to the end of the log. */
-function startInside({ inside }: Namespaces, command: readonly string[], log: string): ChildProcess {
-  const [program = '', ...args] = [...inside, ...command];
-  const output = openSync(log, 'a', 0o600);
-  const child = spawn(program, args, { cwd: '/', detached: true, stdio: ['ignore', output, output] });
-  closeSync(output);
-  // It is looked for when it is asked and does not answer.
-  child.on('error', () => undefined);
-  child.unref();
-  return child;
-}
-
-/** The processes of that program that are in these namespaces, as the machine numbers them. */
-function insidePids({ pid: first }: Namespaces, program: string): number[] {
-  const home = namespaceOf(first);
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
-    .filter((pid) => commandOf(pid) === program && namespaceOf(pid) === home);
-}
-
-function commandOf(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0];
-  } catch {
-    return undefined;
-  }
-}
-
-function namespaceOf(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/ns/pid`);
-  } catch {
-    return undefined;
-  }
-}
-
-async function bringUp(cluster: Cluster, namespaces: Namespaces, { programs, images, archives }: ClusterPrograms, clock: (what: string) => void): Promise<void> {
+async function bringUp(cluster: Cluster, namespaces: Namespaces, { programs }: ClusterPrograms, clock: (what: string) => void): Promise<void> {
   const { kubectlDo, startComponent } = cluster;
   const answers = async (path: string) => (await kubectlDo(['get', '--raw', path, '--request-timeout=5s'])).startsWith('ok');
-  const ctr = (...args: string[]) => {
-    const [program = '', ...rest] = [...namespaces.inside, programs.ctr, '-a', CONTAINERD_SOCKET, '-n', 'k8s.io', ...args];
-    return run(program, rest);
-  };
-  startInside(namespaces, [programs['open-volumes'], '/tmp/hostpath_pv'], cluster.logOf('etcd').replace('etcd.log', 'open-volumes.log'));
+  startInside(namespaces, [programs['open-volumes'], '/tmp/hostpath_pv'], join(cluster.folder, 'open-volumes.log'));
   startComponent('etcd');
   startComponent('containerd');
   startComponent('kube-apiserver');
   await Promise.all([
     until('the API server answers', ANSWERS_WITHIN_MS, () => answers('/readyz')).then(() => clock('etcd and API server')),
-    until('containerd answers', ANSWERS_WITHIN_MS, async () => (await ctr('version')).stdout !== '')
-      .then(async () => { for (const image of Object.values(images)) await ctr('images', 'import', writeArchive(archives, image)); })
-      .then(() => clock('containerd and the images of pods')),
+    // The kubelet ends when it does not.
+    containerdAnswers(namespaces, programs.ctr).then(() => clock('containerd')),
   ]);
   startComponent('kube-controller-manager');
   startComponent('kube-scheduler');
@@ -183,17 +150,6 @@ async function bringUp(cluster: Cluster, namespaces: Namespaces, { programs, ima
   // Whatever is made in a namespace before it has its service account is refused.
   await until('the default service account is there', READY_WITHIN_MS, async () => (await kubectlDo(['get', 'serviceaccount', 'default', '-o', 'name'])) !== '');
   clock('DNS Ready');
-}
-
-/** Looks again and again; a look that fails counts as no. */
-async function until(what: string, withinMs: number, look: () => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + withinMs;
-  for (;;) {
-    const seen = await look().catch((cause: unknown) => cause as Error);
-    if (seen === true) return;
-    if (performance.now() >= endMs) throw new Error(`not within ${withinMs / 1000} s: ${what}${seen === false ? '' : ` (${seen.message.trim()})`}`);
-    await sleep(BETWEEN_LOOKS_MS);
-  }
 }
 
 function stopwatch(tell: (line: string) => void): (what: string) => void {
