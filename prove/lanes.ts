@@ -1,19 +1,19 @@
-import { KilledWorld } from '../test/real/killed-world.ts';
+import type { KilledWorld } from '../test/real/killed-world.ts';
 import type { Trial } from './experiment.ts';
 
 /** A world of its own, and what is done to it, one after the other. */
-export interface Lane<T> {
-  readonly start: () => Promise<KilledWorld>;
+export interface Lane<T, World extends { end(): Promise<void> } = KilledWorld> {
+  readonly start: () => Promise<World>;
   /** Counted once, in the lane's first world. */
-  readonly items: (world: KilledWorld) => Promise<readonly T[]>;
-  readonly strike: (world: KilledWorld, item: T) => Promise<Trial>;
+  readonly items: (world: World) => Promise<readonly T[]>;
+  readonly strike: (world: World, item: T) => Promise<Trial>;
 }
 
 /**
  * All lanes at once, for most of a trial is waiting: an election takes a second of nobody's time. After a trial that did
  * not go well the next one begins in a world of its own, so that one bug is counted once.
  */
-export async function* inLanes<T>(lanes: readonly Lane<T>[]): AsyncIterable<Trial> {
+export async function* inLanes<T, World extends { end(): Promise<void> }>(lanes: readonly Lane<T, World>[]): AsyncIterable<Trial> {
   const ready: Trial[] = [];
   let wake: () => void = () => undefined;
   let stopped = false;
@@ -33,8 +33,8 @@ export async function* inLanes<T>(lanes: readonly Lane<T>[]): AsyncIterable<Tria
   }
 }
 
-async function oneLane<T>({ start, items, strike }: Lane<T>, tell: (trial: Trial) => void, stopped: () => boolean): Promise<void> {
-  let world: KilledWorld | undefined = await start();
+async function oneLane<T, World extends { end(): Promise<void> }>({ start, items, strike }: Lane<T, World>, tell: (trial: Trial) => void, stopped: () => boolean): Promise<void> {
+  let world: World | undefined = await start();
   try {
     for (const item of await items(world)) {
       if (stopped()) return;

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KilledWorld } from '../test/real/killed-world.ts';
 import type { Experiment, Scope, Trial } from './experiment.ts';
 import { type Flow, flows, leftAlone, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
 import { dealt, inLanes, type Lane } from './lanes.ts';
+import { descendants, signalAll } from './process-tree.ts';
 
 const INSTANTS = 500;
 /** Third octet of the sshd's address. */
@@ -41,7 +41,8 @@ function lane(where: 'local' | 'over ssh', items: readonly Instant[]): Lane<Inst
       const afterMs = part * lengthsMs.get(flow)!;
       const { child, ended } = world.begin([flow]);
       await Promise.race([sleep(afterMs), ended]);
-      killTree(child.pid!);
+      // Children are in groups of their own, for Ctrl-C.
+      signalAll([child.pid!, ...descendants(child.pid!)], 'SIGKILL');
       const struck = await ended;
       const what = `${flow} killed after ${afterMs.toFixed(1)} ms, second manager ${where}${restarted ? ', then Vault restarted' : ''}`;
       return struck.signal === 'SIGKILL' ? judged(world, what, flow, struck, { restarted, mayLoseInit: world.requests().includes('PUT sys/init') }) : missed(what, struck.code, struck.text);
@@ -50,21 +51,6 @@ function lane(where: 'local' | 'over ssh', items: readonly Instant[]): Lane<Inst
 }
 
 function missed(what: string, code: number | null, seen: string): Trial { return code === 0 ? { what, outcome: 'missed' } : { what, outcome: 'wrong', seen }; }
-
-/** Children are in groups of their own, for Ctrl-C: they are found as children. */
-function killTree(pid: number): void {
-  const all = [pid, ...descendants(pid)];
-  for (const one of all) { try { process.kill(one, 'SIGKILL'); } catch { /* it ended by itself */ } }
-}
-
-function descendants(pid: number): number[] {
-  try {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter((word) => word !== '').map(Number));
-    return children.flatMap((child) => [child, ...descendants(child)]);
-  } catch {
-    return [];
-  }
-}
 
 /** Mulberry32: 0 to 1, the same for the same seed. */
 function dice(seed: number): () => number {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callsIn, type FileCall, TRACED } from './file-calls.ts';
 
@@ -12,6 +12,9 @@ export interface ToolCall extends FileCall {
   readonly round: number;
   readonly by: 'tool' | 'shell';
 }
+
+/** One tool's n-th turn. */
+export type Turn = Pick<ToolCall, 'tool' | 'round'>;
 
 export interface Trap extends Pick<ToolCall, 'tool' | 'round' | 'by'> {
   /** As strace wants it. */
@@ -44,6 +47,25 @@ export class ToolTraps {
 
   /** From now on every tool and every shell is traced. */
   watch(): void { this.#begin('all'); }
+
+  /** From now on turns are counted, and nothing else is done to them. */
+  count(): void { this.#begin('count'); }
+
+  /** Every turn since `count`; a forerunner adds a byte for each. */
+  counted(): Turn[] {
+    rmSync(this.#at('armed'), { force: true });
+    return readdirSync(this.#at('counts')).toSorted().flatMap((tool) => Array.from({ length: statSync(this.#at(`counts/${tool}`)).size }, (_, index) => ({ tool, round: index + 1 })));
+  }
+
+  /** That turn is held before the tool is started, until `letGo` or for a minute. */
+  hold({ tool, round }: Turn): void {
+    rmSync(this.#at('held'), { force: true });
+    writeFileSync(this.#at('how'), 'by=held limit= inject=\n');
+    this.#begin(`${tool} ${round}`);
+  }
+
+  get holds(): boolean { return existsSync(this.#at('held')); }
+  letGo(): void { rmSync(this.#at('armed'), { force: true }); rmSync(this.#at('held'), { force: true }); }
 
   arm({ tool, round, by, inject = '', limitBytes }: Trap): void {
     writeFileSync(this.#at('how'), `by=${by} limit=${limitBytes ?? ''} inject=${inject}\n`);
@@ -90,6 +112,7 @@ case $armed in
 esac
 case $by in
   '') exec "$R" "$@";;
+  held) : >"$W/held"; i=0; while [ -e "$W/held" ] && [ $i -lt 3000 ]; do /bin/sleep 0.02; i=$((i+1)); done; exec "$R" "$@";;
   shell) attach \${inject:+-e "$inject"}; [ -z "$limit" ] || prlimit --pid $PPID --fsize="$limit:"; exec "$R" "$@";;
 esac
 [ -z "$limit" ] || trap '' XFSZ

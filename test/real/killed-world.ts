@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type SshdManager, type SshdWorld, startSshd } from './sshd.ts';
+import { type SshdManager, type SshdOptions, type SshdWorld, startSshd } from './sshd.ts';
 import { type FrontMode, startTokenFront, type TokenFront } from './token-front.ts';
 import { type Servers, startVault } from './vault.ts';
 
@@ -12,8 +12,8 @@ const repository = resolve(import.meta.dirname, '../..');
 export interface Strike { readonly at: number; readonly when: 'before' | 'after'; readonly signals: readonly NodeJS.Signals[] }
 export interface Ended { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly text: string }
 export interface Begun { readonly child: ChildProcess; readonly ended: Promise<Ended> }
-/** `m2` behind a real sshd on 127.0.NET.1; lines for its sshd_config. */
-export interface SecondOverSsh { readonly net: number; readonly config?: readonly string[] }
+/** `m2` behind a real sshd on 127.0.NET.1, or elsewhere; lines for its sshd_config. */
+export type SecondOverSsh = Pick<SshdOptions, 'net' | 'config' | 'at' | 'under'>;
 
 /** The real program on a real server behind a front that strikes at chosen requests; two managers: this machine, and this machine again or a real sshd. */
 export class KilledWorld {
@@ -57,8 +57,13 @@ export class KilledWorld {
   keysFolder(name: string): string { return join(this.folder, name, 'etc'); }
   snapshots(name: string): string { return join(this.folder, name, 'snapshots'); }
 
+  /** Emptied and not removed: a manager's folder may be a disk of its own. */
   #freshManagers(): void {
-    for (const name of this.names) { rmSync(join(this.folder, name), { recursive: true, force: true }); mkdirSync(this.keysFolder(name), { recursive: true, mode: 0o755 }); }
+    for (const name of this.names) {
+      const home = join(this.folder, name);
+      for (const entry of existsSync(home) ? readdirSync(home) : []) rmSync(join(home, entry), { recursive: true });
+      mkdirSync(this.keysFolder(name), { recursive: true, mode: 0o755 });
+    }
   }
 
   /** An empty server and managers without keys. */

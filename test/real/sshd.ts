@@ -12,6 +12,8 @@ export interface SshdOptions {
   readonly sftp?: boolean;
   /** Third octet of 127.0.X.i, so that worlds do not meet. */
   readonly net?: number;
+  /** Where they listen instead, one for each name: in a network of their own, where nobody else takes the port. */
+  readonly at?: readonly { readonly address: string; readonly port: number }[];
   /** Folders that each manager has to itself in a mount namespace of its own (needs root): absolute path → below its home. */
   readonly mounts?: Readonly<Record<string, string>>;
   /** The program in front of each sshd, which must leave it the process that was started: `['strace', '-D', …]`. */
@@ -58,12 +60,12 @@ export async function startSshd(options: SshdOptions): Promise<SshdWorld> {
   if (!existsSync(key)) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
   const knownHosts = join(world, 'known_hosts');
   writeFileSync(knownHosts, '');
-  const managers = await Promise.all(names.map((name, index) => startOne(options, { name, address: `127.0.${net}.${index + 1}`, key, knownHosts })));
+  const managers = await Promise.all(names.map((name, index) => startOne(options, { name, address: options.at?.[index]?.address ?? `127.0.${net}.${index + 1}`, taken: options.at?.[index]?.port, key, knownHosts })));
   for (const { address, port, hostKey } of managers) appendFileSync(knownHosts, `[${address}]:${port} ${hostKey}\n`);
   return { managers, key, knownHosts, stop: async () => { await Promise.all(managers.map((manager) => manager.stop())); } };
 }
 
-async function startOne(options: SshdOptions, { name, address, key }: { name: string; address: string; key: string; knownHosts: string }): Promise<SshdManager> {
+async function startOne(options: SshdOptions, { name, address, taken, key }: { name: string; address: string; taken: number | undefined; key: string; knownHosts: string }): Promise<SshdManager> {
   const home = join(options.world, name);
   const folder = join(home, 'etc/kubernetes');
   mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -71,7 +73,7 @@ async function startOne(options: SshdOptions, { name, address, key }: { name: st
   rmSync(hostKeyFile, { force: true });
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', hostKeyFile]);
   copyFileSync(`${key}.pub`, join(home, 'authorized_keys'));
-  const port = await freePort(address);
+  const port = taken ?? await freePort(address);
   const config = join(home, 'sshd_config');
   // Of two lines that say the same, sshd takes the first.
   writeFileSync(config, [
