@@ -108,7 +108,7 @@ async function rekeyWith(talk: Conversation, address: string, keys: readonly str
   await rekey('GET', 'verify', undefined, 'pending');
   await rekey('PUT', 'verify', { key: fresh[0], nonce: 'x' }, 'wrong nonce');
   await rekey('PUT', 'verify', { key: fresh[0], nonce: verify }, 'first');
-  await rekey('PUT', 'verify', { key: fresh[0], nonce: verify }, 'first again');
+  for (const note of ['first again', 'first once more']) await rekey('PUT', 'verify', { key: fresh[0], nonce: talk.family === 'rekey' ? verify : (await rekey('GET', 'verify', undefined, `before the ${note}`))['nonce'] }, note);
   await rekey('GET', 'verify', undefined, 'one given');
   const { nonce: again } = await rekey('DELETE', 'verify', undefined, 'reset');
   await rekey('PUT', 'verify', { key: fresh[0], nonce: verify }, 'the nonce of before');
@@ -159,6 +159,10 @@ export async function togetherWith(talk: Conversation, [first, second, third]: r
   for (const address of [second, third]) await eventually(clock, 'it is a standby', () => talk.isStandby(address));
   for (const path of ['sys/seal-status', 'sys/health', 'sys/leader']) await talk.ask(second, 'GET', path, undefined, 'standby');
   await talk.rekey(second, 'GET', 'init', undefined, 'standby');
+  await talk.rekey(second, 'PUT', 'init', { secret_shares: 3, secret_threshold: 2, require_verification: true }, 'standby');
+  const { nonce } = await talk.rekey(second, 'GET', 'init', undefined, 'the standby that was asked for one');
+  for (const address of [first, third]) await talk.rekey(address, 'GET', 'init', undefined, address === first ? 'the leader meanwhile' : 'another standby meanwhile');
+  await talk.rekey(second, 'DELETE', 'init', { nonce }, 'standby');
   await talk.ask(second, 'GET', 'auth/token/lookup-self', undefined, 'standby', root);
   await talk.ask(second, 'GET', 'sys/storage/raft/snapshot', undefined, 'standby', root);
 }

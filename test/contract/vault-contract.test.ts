@@ -25,9 +25,9 @@ async function realSubject(count: number): Promise<VaultSubject> {
   };
 }
 
-function simSubject(count: number): Promise<VaultSubject> {
+const simSubject = (family: 'rekey' | 'rotate') => (count: number): Promise<VaultSubject> => {
   const clock = simClock();
-  const vault = new SimVault({ clock, nodes: count });
+  const vault = new SimVault({ clock, nodes: count, family });
   const at = (index: number) => vault.nodes[index]!.name;
   return Promise.resolve({
     wire: vault.wire(), clock, addresses: vault.addresses,
@@ -36,17 +36,19 @@ function simSubject(count: number): Promise<VaultSubject> {
     wipe: (index: number) => { vault.wipeNode(at(index)); vault.crashNode(at(index)); return Promise.resolve(); },
     close: () => Promise.resolve(),
   });
-}
+};
 
-oneServer('the simulated server', simSubject);
-threeServers('the simulated server', simSubject);
+for (const [name, family] of [['the simulated server', 'rekey'], ['the simulated server of the moved family', 'rotate']] as const) {
+  oneServer(name, simSubject(family));
+  threeServers(name, simSubject(family));
+}
 oneServer('the real server', realSubject);
 threeServers('the real server', realSubject);
 
 const { name } = await serverBinary();
 if (!name.startsWith('Vault v1.21.')) notRun('a whole conversation, simulated and real, compared word for word', `the words are those of Vault 1.21, and this is ${name}`);
 else it('the simulated server answers a whole conversation word for word as the real one', async () => {
-  const [simulated, real] = await Promise.all([simSubject, realSubject].map(async (open) => {
+  const [simulated, real] = await Promise.all([simSubject('rekey'), realSubject].map(async (open) => {
     const subject = await open(1);
     try { return await transcript(subject); } finally { await subject.close(); }
   }));

@@ -30,7 +30,8 @@ import { Died, type SimHook, SimWire } from './vault-wire.ts';
  * - Elections and a follower's last steps take the time of `clock`; everything else takes none. Chance comes from `seed`.
  * - Its answers have the status, fields, types and errors of real ones (`test/contract/recorded/`): those of Vault 1.21, or
  *   with the rotate family those of OpenBao 2.6, which cancels a rotation whatever nonce it is given, counts a verify share
- *   twice, and passes a snapshot on from a standby. Values that nobody reads (times, build, modes) are made up.
+ *   twice, passes a snapshot on from a standby, and keeps a rotation that a standby was asked for in that standby alone.
+ *   Values that nobody reads (times, build, modes) are made up.
  * - Not modelled: partitions between nodes, disks that lie, leases and policies (a token is root or nothing).
  */
 export interface SimVaultOptions {
@@ -74,6 +75,8 @@ export class SimVault {
   readonly #electionAt = new Map<string, number>();
   readonly #snapshots = new Map<string, Durable>();
   beforeWrite: WriteHook = () => undefined;
+  /** OpenBao's standbys begin rotations of their own, which nobody else sees and which cannot be committed. No run asks a standby, so a clone goes without. */
+  readonly #ofStandbys = new Map<string, SimRekey>();
 
   constructor({ nodes = 1, seed = 1, ...options }: SimVaultOptions) {
     this.#options = { electionMs: 1000, joinMs: 500, tokenForRekey: false, family: 'rekey', sealType: 'shamir', storageType: 'raft', ...options };
@@ -159,6 +162,7 @@ export class SimVault {
     node.open = false;
     node.given = [];
     node.nonce = '';
+    this.#ofStandbys.delete(node.name);
     if (node.disk === undefined) node.joining = undefined;
     for (const [cluster, { node: leader }] of this.#leaders) if (leader === node) this.#leaders.delete(cluster);
   }
@@ -358,8 +362,14 @@ export class SimVault {
     }
     if (!known) return refused;
     if (family === 'rekey') return unsupported;
-    const answer = leadership.rekey.answer(rekey[2]!, request);
+    const answer = (leadership.node === node ? leadership.rekey : this.#rekeyOfStandby(node)).answer(rekey[2]!, request);
     return answer.status === 200 ? enveloped(this.#flavour, { data: answer.body }) : answer;
+  }
+
+  #rekeyOfStandby(node: Node): SimRekey {
+    const known = this.#ofStandbys.get(node.name) ?? new SimRekey({ ...this.#hostOf(node), commit: () => false }, 'rotation');
+    this.#ofStandbys.set(node.name, known);
+    return known;
   }
 
   #withToken(leader: Node, request: WireRequest): WireAnswer {
