@@ -118,7 +118,7 @@ export class VaultHands extends VaultEyes {
       const body = shaped(verifyUpdateSchema, address, what, await this.rekeyCall(address, what, token, { method: 'PUT', end: 'verify', body: { key: share, nonce }, patient: true }));
       return { is: body.complete ? 'complete' : 'more' };
     } catch (error) {
-      if (error instanceof VaultError && error.says('incorrect key shares')) return { is: 'rejected' };
+      if (error instanceof VaultError && error.says('incorrect key shares', 'failed to compute key for verification')) return { is: 'rejected' };
       if (isGone(error)) return { is: 'no-rekey' };
       throw error;
     }

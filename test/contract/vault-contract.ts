@@ -156,7 +156,7 @@ export function oneServer(name: string, open: (nodes: number) => Promise<VaultSu
       assert.deepEqual(await vault.verifyUpdate(address, set.shares[0]!, nonce, live.rootToken), { is: 'more' });
       // Sent twice, a share may make a set of its own: whoever repeats one begins anew.
       if (await moved(address)) {
-        await assert.rejects(vault.verifyUpdate(address, set.shares[0]!, nonce, live.rootToken), says(400, 'duplicate part'));
+        assert.deepEqual(await vault.verifyUpdate(address, set.shares[0]!, nonce, live.rootToken), { is: 'rejected' });
         const again = await vault.verifyReset(address, live.rootToken);
         assert.deepEqual(await vault.verifyUpdate(address, set.shares[0]!, again, live.rootToken), { is: 'more' });
         assert.deepEqual(await vault.verifyUpdate(address, live.shares[0]!, again, live.rootToken), { is: 'rejected' });

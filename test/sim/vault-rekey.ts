@@ -147,7 +147,7 @@ export class SimRekey {
     rekey.verified = [];
     const nonce = rekey.verifyNonce;
     rekey.verifyNonce = this.#host.dice.uuid();
-    if (key === undefined && this.#word === 'rotation') return no(400, 'failed to compute key for verification: %!w(*errors.errorString=&{duplicate part detected})');
+    if (key === undefined) return no(400, `failed to compute key for verification: ${this.#word === 'rekey' ? 'duplicate part detected' : '%!w(*errors.errorString=&{duplicate part detected})'}`);
     if (key !== rekey.fresh.kek) return no(400, `${this.#word} verification failed; incorrect key shares supplied`);
     // Each attempt makes its own root key; the shares' key is the one that was handed out.
     if (!this.#host.commit({ kek: rekey.fresh.kek, root: this.#host.dice.hex(32), shares: rekey.shares, threshold: rekey.threshold })) return no(500, 'failed to perform rekey: storage failed');
