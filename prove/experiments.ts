@@ -1,4 +1,5 @@
 import type { Experiment } from './experiment.ts';
+import { managerNetwork } from './manager-network.ts';
 import { managerSshd } from './manager-sshd.ts';
 import { powerCut } from './power-cut.ts';
 import { randomInstants } from './random-instants.ts';
@@ -10,4 +11,4 @@ import { vaultCommit } from './vault-commit.ts';
 import { vaultNodes } from './vault-nodes.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, vaultNodes, vaultCommit, threeOperators];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCommit, threeOperators];

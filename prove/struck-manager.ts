@@ -20,7 +20,7 @@ export interface Bench {
   readonly world: KilledWorld;
   readonly traps: ToolTraps;
   readonly manager: SshdManager;
-  readonly end: () => Promise<void>;
+  end(): Promise<void>;
 }
 
 /** What happens to that manager. */

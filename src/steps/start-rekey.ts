@@ -101,8 +101,11 @@ async function writeIntent(hands: Hands, saved: Saved, rekey: Wanted & { nonce: 
   try {
     await handsOn(hands, manager.name).apply([{ do: 'write', path: manager.paths.rotateCheckpoint, bytes, purpose: 'keys' }], hands.lock.fence(manager.paths.lock));
   } catch (error) {
-    if (error instanceof HostError && error.kind !== 'unreachable') throw new Halt(haltTexts.preflight([failureOf(manager.name, error)], 'rotate', hands.settings.inventory), { cause: error });
-    throw new Error(`the intent of the rotation could not be recorded: ${messageOf(error)}`, { cause: error });
+    if (!(error instanceof HostError)) throw error;
+    const { inventory } = hands.settings;
+    // Not tried again within this run: whether a rekey of ours waits on the server is for the next look at the world.
+    throw new Halt(error.kind === 'unreachable' ? haltTexts.managerCutOff(manager.name, 'recording the rekey that begins', messageOf(error), error.mend, inventory)
+      : haltTexts.preflight([failureOf(manager.name, error)], 'rotate', inventory), { cause: error });
   }
 }
 
