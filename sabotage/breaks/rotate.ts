@@ -1,6 +1,7 @@
 import type { Break } from '../break.ts';
 
 const ROTATE = 'test/crash/rotate.test.ts';
+const PROMISES = 'test/crash/promises.test.ts';
 const REFUSALS = 'test/unit/refusals.test.ts';
 const REGRESSIONS = 'test/crash/regressions.test.ts';
 
@@ -40,15 +41,15 @@ export const rotate: readonly Break[] = [
   },
   {
     name: 'staged-on-one-manager', danger: 'the new keys become live while one disk alone holds them',
-    file: 'src/steps/stage-keys.ts', from: 'applyOnAll(hands, managers.map((sight) => ({', to: 'applyOnAll(hands, managers.slice(0, 1).map((sight) => ({', tests: [ROTATE],
+    file: 'src/steps/stage-keys.ts', from: 'applyOnAll(hands, managers.map((sight) => ({', to: 'applyOnAll(hands, managers.slice(0, 1).map((sight) => ({', tests: [PROMISES],
   },
   {
     name: 'failed-staging-ignored', danger: 'the new keys become live, and a manager does not have them',
-    file: 'src/steps/stage-keys.ts', from: 'if (failed.length > 0) throw await calledOff', to: 'if (failed.length > managers.length) throw await calledOff', tests: [ROTATE],
+    file: 'src/steps/stage-keys.ts', from: 'if (failed.length > 0) throw await calledOff', to: 'if (failed.length > managers.length) throw await calledOff', tests: [REFUSALS],
   },
   {
     name: 'promoted-before-verify', danger: 'main holds keys that Vault does not know yet, and a death leaves it so',
-    file: 'src/steps/verify-rekey.ts', from: "let why = 'the server did not answer';", to: "let why = 'the server did not answer'; await (await import('./deliver-keys.ts')).deliverKeys<Held>('rotate').act(hands, { ...staged, set: staged.fresh, replaces: staged.set });", tests: ['test/crash/promises.test.ts'],
+    file: 'src/steps/verify-rekey.ts', from: "let why = 'the server did not answer';", to: "let why = 'the server did not answer'; await (await import('./deliver-keys.ts')).deliverKeys<Held>('rotate').act(hands, { ...staged, set: staged.fresh, replaces: staged.set });", tests: [PROMISES],
   },
   {
     name: 'verified-from-memory', danger: 'Vault takes new keys that are not the ones that the managers hold',
@@ -72,7 +73,7 @@ export const rotate: readonly Break[] = [
   },
   {
     name: 'old-token-revoked-first', danger: 'a death leaves every file with a dead root token and the new one in nobody\'s hands',
-    file: 'src/steps/change-token.ts', from: 'const token = await tokenNow(hands, address, held);', to: 'const token = await tokenNow(hands, address, held); await hands.vault.revokeSelf(address, held.set.rootToken);', tests: ['test/crash/promises.test.ts'],
+    file: 'src/steps/change-token.ts', from: 'const token = await tokenNow(hands, address, held);', to: 'const token = await tokenNow(hands, address, held); await hands.vault.revokeSelf(address, held.set.rootToken);', tests: [PROMISES],
   },
   {
     name: 'unread-checkpoint-called-off', danger: 'a checkpoint that gave EIO once is set aside while it alone holds the live keys',

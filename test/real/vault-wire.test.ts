@@ -56,6 +56,17 @@ describe('the wire', () => {
     assert.equal((await failure(address)).reached, 'unknown');
   });
 
+  it('a snapshot that is cut off is an error, with and without its length', async () => {
+    for (const headers of [{ 'content-length': '1000' }, {}]) {
+      const address = await answering((_, answer) => { answer.writeHead(200, headers); answer.write('half of it'); setTimeout(() => answer.destroy(), 20); });
+      const wire = new HttpWire({});
+      let got = '';
+      await assert.rejects(async () => { for await (const chunk of wire.download(address, { method: 'GET', path: 'sys/storage/raft/snapshot' })) got += Buffer.from(chunk).toString(); }, (error) => error instanceof WireError && error.reached === 'unknown');
+      assert.equal(got, 'half of it');
+      wire.close();
+    }
+  });
+
   it('a server that is silent for too long may have acted', async () => {
     const address = await answering(() => { /* never */ });
     const error = await failure(address, { request: { ...look, timeoutMs: 150 } });

@@ -91,6 +91,19 @@ describe('rotate does not begin', () => {
     });
   }
 
+  it('to be irreversible where a manager cannot take the new keys: the old ones stay, and the next run begins afresh', async () => {
+    const world = await installed();
+    const old = setIn(world, 'm1', PATHS.main);
+    const ending = await run(world, rotate, { boundary: ({ port, where, what }, when) => {
+      // The new shares are on the master's disk; an instant later another disk is full.
+      if (when === 'after' && port === 'host' && where === 'm1' && what.startsWith('commit ')) on(world, 'm3').spaceBytes = 0;
+    } });
+    assert.equal(ending, 'stage-failed');
+    assert.ok(world.vault.opens(old));
+    on(world, 'm3').spaceBytes = 1e9;
+    assert.equal(await run(world, rotate), 'done');
+  });
+
   it('without a snapshot on two managers, where there are two', async () => {
     const world = await installed();
     assert.equal(await run(world, rotate), 'done');

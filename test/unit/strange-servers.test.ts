@@ -8,6 +8,7 @@ import { Halt } from '../../src/model/halt.ts';
 import type { KeySet } from '../../src/model/keys.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { waitUntilCaughtUp } from '../../src/steps/caught-up.ts';
+import { proveLive } from '../../src/steps/prove-live.ts';
 import type { Staged } from '../../src/steps/records.ts';
 import { verifyRekey } from '../../src/steps/verify-rekey.ts';
 import { VaultError } from '../../src/vault/answers.ts';
@@ -64,6 +65,19 @@ describe('a rotation on a strange server', () => {
     assert.equal(await endOf(rotate, hands), 'rekey-interrupted');
     await nothingChanged(world, set);
     assert.equal((await world.run(rotate)).ending.is, 'done');
+  });
+});
+
+describe('a server that opens with the old keys, and rejects them once it is open', () => {
+  it('is asked again while it is open, where a rotation was cut short: opening was no proof', async () => {
+    const { world, set } = await installed();
+    world.vault.sealNode('v1');
+    const { hands } = await handsIn(world, saying(world.vault.wire(), ({ path }) => (path === 'sys/rekey/update' ? { status: 500, body: { errors: ['failed to read root key: invalid key'] } } : undefined)));
+    const candidate = (role: 'main' | 'rotate') => ({ set, sources: [{ host: 'm1', path: role === 'main' ? PATHS.main : PATHS.rotateCheckpoint, role, part: role === 'main' ? 'whole' as const : 'old' as const }] });
+    assert.equal((await proveLive(hands, [candidate('rotate')])).is, 'none');
+    world.vault.sealNode('v1');
+    assert.equal((await proveLive(hands, [candidate('main')])).is, 'live', 'without a rotation one node that opened has answered');
+    await hands.lock.release();
   });
 });
 
