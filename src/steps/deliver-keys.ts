@@ -60,9 +60,12 @@ function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: A
   // A main that could not be read this once may be a live copy: another one stands here before it is moved.
   const bridge = main !== undefined && main.is !== 'set' && held.committed === undefined && holdsNoSet(paperOf(sight, 'install'));
   if (bridge) operations.push({ do: 'write', path: paths.installCheckpoint, bytes: held.checkpoint ?? formatCheckpoint({ top: held.set }), purpose: 'keys' });
-  if (main !== undefined && !(main.is === 'set' && sameShares(main.set, held.set))) operations.push(...replaceMain(hands, held, sight, main));
-  else if (held.replaces !== undefined && hands.settings.keepPrevious > 0 && !keepsAlready(sight, held.replaces)) operations.push(previous(paths.previous, held.replaces));
-  if (held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true) operations.push({ do: 'write', path: paths.main, bytes, purpose: 'keys' });
+  const write: FileOperation[] = held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true ? [{ do: 'write', path: paths.main, bytes, purpose: 'keys' }] : [];
+  // Vault was restored to what stands here as previous, and perhaps nowhere else: nothing takes its place before main has it.
+  const livesInPrevious = isLive(held, paperOf(sight, 'previous')) && !isLive(held, main);
+  const kept = keptInstead(hands, held, sight, main);
+  if (livesInPrevious) operations.push(...(main === undefined ? [] : setAside(main, hands.clock)), ...write, ...kept.previous);
+  else operations.push(...kept.previous, ...kept.aside, ...write);
   if (bridge) operations.push({ do: 'remove', path: paths.installCheckpoint });
   operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
   return operations;
@@ -70,15 +73,17 @@ function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: A
 
 const holdsNoSet = (paper: Paper | undefined) => paper === undefined || isIntent(paper);
 
-function replaceMain(hands: Hands, held: Held, sight: ReachedManager, main: Paper): FileOperation[] {
-  const { paths } = sight.manager;
-  if (main.is !== 'set') return setAside(main, hands.clock);
+const isLive = (held: Held, paper: Paper | undefined) => paper?.is === 'set' && sameShares(paper.set, held.set);
+
+/** What becomes of the set that this main or this rotation replaces. */
+function keptInstead(hands: Hands, held: Held, sight: ReachedManager, main: Paper | undefined): { previous: FileOperation[]; aside: FileOperation[] } {
+  const path = sight.manager.paths.previous;
+  const keep = (set: KeySet) => (hands.settings.keepPrevious > 0 ? [previous(path, set)] : []);
+  if (main === undefined || isLive(held, main)) return { previous: held.replaces === undefined || keepsAlready(sight, held.replaces) ? [] : keep(held.replaces), aside: [] };
+  if (main.is !== 'set') return { previous: [], aside: setAside(main, hands.clock) };
   const kept = held.replaces ?? main.set;
-  const operations: FileOperation[] = [];
-  if (hands.settings.keepPrevious > 0) operations.push(previous(paths.previous, kept));
   // An ancestor further back than the one kept as previous is nobody's last hope, and still not deleted.
-  if (!sameShares(main.set, kept)) operations.push(...setAside(main, hands.clock));
-  return operations;
+  return { previous: keep(kept), aside: sameShares(main.set, kept) ? [] : setAside(main, hands.clock) };
 }
 
 const previous = (path: string, set: KeySet): FileOperation => ({ do: 'write', path, bytes: formatKeyFile(set), purpose: 'keys' });

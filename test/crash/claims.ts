@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Exploration, parseSchedules, type Tally } from './explore.ts';
+import { Exploration } from './explore.ts';
+import { parseRounds } from './schedule.ts';
 import { settingNamed } from './settings.ts';
+import { longestResume, type Tally } from './tally.ts';
 
 /** `VAULTCTL_SCHEDULE=rotate-1x1/fails@12 npm test -- test/crash/rotate.test.ts` runs that one and tells its story. */
 const wanted = process.env['VAULTCTL_SCHEDULE'];
@@ -11,8 +13,7 @@ const SHOWN = 8;
 /** What was tried, in numbers: printed with the test, so that a run that tried nothing is seen. */
 export function summary(tally: Tally): string {
   const kinds = [...tally.kinds].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${kind} ${count}`).join(', ');
-  const longest = Math.max(0, ...tally.resumes.keys());
-  return `${tally.setting}: ${tally.calls} calls, ${tally.schedules} schedules (${kinds}), ${tally.states.size} distinct states to resume from, at most ${longest} runs until quiet${tally.truncated > 0 ? `, ${tally.truncated} disks with more outcomes than were tried` : ''}`;
+  return `${tally.setting}: ${tally.calls} calls, ${tally.schedules} schedules (${kinds}), ${tally.states.size} distinct states to resume from, at most ${longestResume(tally)} runs until quiet${tally.truncated > 0 ? `, ${tally.truncated} disks with more outcomes than were tried` : ''}`;
 }
 
 export function failuresOf(tally: Tally): string {
@@ -35,8 +36,8 @@ export function claim(text: string, name: string, atLeast: number, explore: (exp
 export function replay(verb: 'install' | 'rotate'): void {
   if (wanted === undefined || !wanted.startsWith(`${verb}-`)) return;
   test(`replay of ${wanted}`, async (context) => {
-    const { setting, schedules } = parseSchedules(wanted);
-    const outcome = await new Exploration(settingNamed(setting)).one(schedules);
+    const { setting, rounds } = parseRounds(wanted);
+    const outcome = await new Exploration(settingNamed(setting)).one(rounds);
     for (const line of [...outcome.story, ...outcome.said]) context.diagnostic(line);
     assert.equal(outcome.wrong, undefined);
   });

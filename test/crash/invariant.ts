@@ -21,9 +21,18 @@ export interface Seen {
   replicated: boolean;
   /** The set that opened Vault when it was last whole: the one that a snapshot needs. */
   lastLive: KeySet | undefined;
+  /** That set and a snapshot were durable while Vault was half-committed. */
+  wayBack: boolean;
+  /** How much harm others had done (`World.harm`) when this was seen: what they destroyed is excepted, and all of this begins anew. */
+  harm: number;
+  /** After the last harm some durable set still had a root token that the server knows. */
+  tokenHeld: boolean;
 }
 
-export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined });
+export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined, wayBack: false, harm: 0, tokenHeld: true });
+
+/** Vault was emptied, or others did harm: only what is seen from here on binds. */
+export function forget(seen: Seen): void { Object.assign(seen, { held: false, replicated: false, wayBack: false }); }
 
 const parsed = new Map<string, readonly KeySet[]>();
 const quick = new WeakMap<Uint8Array, readonly KeySet[]>();
@@ -97,8 +106,11 @@ export function durableSets(world: World): KeySet[][] {
 
 /** Looks once more, remembers what it sees, and says what is broken. */
 export function check(world: World, seen: Seen): string | undefined {
+  const harmed = world.harm !== seen.harm;
+  if (harmed) { forget(seen); seen.harm = world.harm; }
   if (!world.vault.initialised) return undefined;
   const held = durableSets(world);
+  if (harmed) seen.tokenHeld = held.some((sets) => sets.some((set) => opens(world, set) && world.vault.tokenIsValid(set.rootToken)));
   if (world.vault.halfCommitted()) return checkHalf(world, seen, held);
   const holders = held.map((sets) => sets.find((set) => opens(world, set)));
   const count = holders.filter((set) => set !== undefined).length;
@@ -118,15 +130,33 @@ export function checkOpened(world: World, seen: Seen): string | undefined {
 }
 
 function checkHalf(world: World, seen: Seen, held: readonly KeySet[][]): string | undefined {
-  const old = seen.lastLive;
+  const wrong = noWayBack(world, seen.lastLive, held);
+  if (wrong === undefined) seen.wayBack = true;
+  return world.harm === 0 || seen.wayBack ? wrong : undefined;
+}
+
+function noWayBack(world: World, old: KeySet | undefined, held: readonly KeySet[][]): string | undefined {
   if (old === undefined) return 'half-committed, and no live set was ever seen';
   if (!held.some((sets) => sets.some((set) => same(set, old)))) return 'half-committed, and the old set is on no manager';
-  const snapshots = [...world.machines.values()].filter((machine) => (['names', 'safe'] as const).every((names) => wholeIn(machine, PATHS.snapshots, names).some(([name]) => name.endsWith('.snap'))));
-  return snapshots.length === 0 ? 'half-committed, and no snapshot is on any manager' : undefined;
+  return hasSnapshot(world) ? undefined : 'half-committed, and no snapshot is on any manager';
+}
+
+export function hasSnapshot(world: World): boolean {
+  return [...world.machines.values()].some((machine) => (['names', 'safe'] as const).every((names) => wholeIn(machine, PATHS.snapshots, names).some(([name]) => name.endsWith('.snap'))));
+}
+
+/** What every process sees now, platter or cache: each file that vaultctl looks at, with the sets in it and whether Vault takes one. */
+export function sightOf(world: World): { host: string; path: string; sets: number; live: boolean; parses: boolean }[] {
+  return [...world.machines.values()].flatMap((machine) => [...machine.find(FOLDER)?.names ?? []].flatMap(([name, inode]) => {
+    if (inode.kind !== 'file' || !LOOKED_AT.test(name)) return [];
+    const sets = setsOf(inode.content);
+    const parses = sets.length > 0 || parseCheckpoint(inode.content).is === 'checkpoint' || inode.content.every((byte) => byte === 0);
+    return [{ host: machine.hostname, path: `${FOLDER}/${name}`, sets: sets.length, live: sets.some((set) => opens(world, set)), parses }];
+  }));
 }
 
 /** Done means: equal files with exactly three keys on every manager, nothing left over, every node open, and Vault opens with them. */
-export async function checkDone(world: World): Promise<string | undefined> {
+export async function checkDone(world: World, { tokenHeld }: Pick<Seen, 'tokenHeld'> = { tokenHeld: true }, verb = 'rotate'): Promise<string | undefined> {
   // An election that the fault left running is nobody's business but the servers'.
   world.vault.leader();
   world.time.nowMs += 5000;
@@ -139,9 +169,9 @@ export async function checkDone(world: World): Promise<string | undefined> {
   if (Object.keys(JSON.parse(Buffer.from(main.bytes).toString('utf8')) as object).length !== 3) return 'done, and main has other than three keys';
   if (!others.every((other) => other?.is === 'set' && Buffer.compare(other.bytes, main.bytes) === 0)) return 'done, and the managers differ';
   if (!world.vault.opens(main.set)) return 'done, and main does not open Vault';
-  if (!world.vault.tokenIsValid(main.set.rootToken)) return 'done, and the root token in main is dead';
+  if (tokenHeld && !world.vault.tokenIsValid(main.set.rootToken)) return 'done, and the root token in main is dead';
   const tokens = Math.max(0, ...world.vault.snapshotState().map((disk) => disk?.tokens.length ?? 0));
-  if (tokens > 1) return `done, and ${tokens - 1} root tokens that nobody knows are alive`;
+  if (tokens > 1 && world.harm === 0) return `done, and ${tokens - 1} root tokens that nobody knows are alive`;
   const left = papersOf(seen, 'install', 'rotate', 'sibling');
   if (left.length > 0) return `done, and ${left.map(({ host, path }) => `${host}:${path}`).join(', ')} is left over`;
   const durable = durableSets(world);
@@ -150,7 +180,9 @@ export async function checkDone(world: World): Promise<string | undefined> {
   if (closed.length > 0) return `done, and ${closed.map(({ node }) => node.name).join(', ')} is not open`;
   if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
   for (const manager of world.machines.values()) {
-    const litter = [FOLDER, PATHS.snapshots].flatMap((folder) => [...(manager.find(folder)?.names.keys() ?? [])]).filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name));
+    const litter = [FOLDER, PATHS.snapshots].flatMap((folder) => [...(manager.find(folder)?.names.keys() ?? [])]).filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name)
+      // The part of a snapshot that a dead rotation left goes with the next rotation.
+      && (verb === 'rotate' || !name.includes('.snap.')));
     if (litter.length > 0) return `done, and ${manager.hostname} has ${litter.join(', ')} left over`;
   }
   return tooOpen(world);
@@ -176,6 +208,6 @@ export function digest(world: World, seen: Seen): string {
   };
   for (const machine of world.machines.values()) walk(machine.root, machine.hostname);
   hash.update(world.vault.fingerprint());
-  hash.update(`${seen.held}${seen.replicated}`);
+  hash.update(`${seen.held}${seen.replicated}${world.harm > 0}${seen.wayBack}${seen.tokenHeld}`);
   return hash.digest('base64');
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FaultKind } from '../sim/process.ts';
-import { prepare, type Schedule, type Start, struck } from './explore.ts';
+import { befall } from './befall.ts';
+import { prepare, type Start } from './prepare.ts';
 import { describe, flowOf, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
+import { parseSchedule, type Schedule } from './schedule.ts';
 import { settingNamed } from './settings.ts';
+import { struck } from './strike.ts';
 
 /*
  * Bugs that the exploration found, each kept shut by the schedule that showed it (docs/crash-record.md). A fault is placed
@@ -14,6 +17,7 @@ interface Placed {
   readonly kind: FaultKind | 'die' | 'reboot' | 'commit';
   /** Matches `port where what`; the `nth` of them, from 0. */
   readonly on: RegExp;
+  /** 99: the last of them. */
   readonly nth?: number;
   readonly when?: 'before' | 'after';
   readonly detail?: readonly string[];
@@ -26,30 +30,35 @@ async function callsOf(start: Start, verb: Verb): Promise<string[]> {
 
 async function place(start: Start, verb: Verb, { kind, on, nth = 0, when = 'after', detail = [] }: Placed): Promise<Schedule> {
   const found = (await callsOf(start, verb)).flatMap((call, index) => (on.test(call) ? [index] : []));
-  const at = found[nth];
+  const at = nth === 99 ? found.at(-1) : found[nth];
   assert.ok(at !== undefined, `${verb} makes ${found.length} calls like ${String(on)}, not ${nth + 1}`);
   return { kind, at, when: kind === 'die' || kind === 'reboot' ? (when === 'before' ? 'b' : 'a') : '', detail };
 }
 
-/** One run for each fault, then runs without any until it is quiet. */
-async function history(name: string, faults: readonly Placed[]): Promise<Outcome> {
+/** One run for each fault, or what befalls the world between two (`rollback:0`); then runs without any until it is quiet. */
+async function history(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
   const setting = settingNamed(name);
   const start = await prepare(setting);
   let verb = setting.verb;
   const story: string[] = [];
   for (const fault of faults) {
-    const finished = await struck(start, verb, fault.kind === 'commit' ? { kind: 'commit', at: fault.nth ?? 0, when: '', detail: [] } : await place(start, verb, fault));
+    if (typeof fault === 'string') {
+      assert.ok(befall(start.world, parseSchedule(fault)), `${fault} found nothing there`);
+      story.push(fault);
+      continue;
+    }
+    const finished = await struck(start, verb, [fault.kind === 'commit' ? { kind: 'commit', at: fault.nth ?? 0, when: '', detail: [] } : await place(start, verb, fault)]);
     story.push(`${verb}: ${describe(finished.ending)}`);
     if (finished.wrong !== undefined) return { wrong: finished.wrong, runs: story.length, story, said: finished.said };
     const next = nextAfter(finished.ending, verb, start.world, start.seen, true);
     if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: finished.said };
-    verb = next.verb;
+    if ('verb' in next) verb = next.verb;
   }
   const after = await resume(start.world, verb, start.seen);
   return { ...after, story: [...story, ...after.story] };
 }
 
-async function endsWell(name: string, faults: readonly Placed[]): Promise<Outcome> {
+async function endsWell(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
   const outcome = await history(name, faults);
   assert.equal(outcome.wrong, undefined, `${outcome.wrong ?? ''}\n${[...outcome.story, ...outcome.said].join('\n')}`);
   return outcome;
@@ -89,7 +98,7 @@ test('a proof of ours that died before its nonce was written is known again in a
 
 test('an open proof is in the lock file at every instant, whoever dies while writing there', async () => {
   const start = await prepare(settingNamed('install-1x1'));
-  await struck(start, 'install', await place(start, 'install', { kind: 'die', on: writesMain }));
+  await struck(start, 'install', [await place(start, 'install', { kind: 'die', on: writesMain })]);
   const touches = (await callsOf(start, 'install')).filter((call) => /^disk m1 .*\.vaultctl\.lock$/.test(call)).length;
   assert.ok(touches > 10);
   for (let nth = 0; nth < touches; nth += 1) {
@@ -120,4 +129,21 @@ test('a main that cannot be read this once is set aside only while another live 
 test('what a rotation that died while it wrote its snapshot left of it goes with the next one that ends well', async () => {
   const { story } = await endsWell('rotate-1x1', [{ kind: 'die', on: /^disk m1 file\.sync .*\.snap\..*\.plain$/ }]);
   assert.deepEqual(story, ['rotate: died', 'rotate: done']);
+});
+
+test('Vault restored to what a manager holds as its previous set, in the middle of a rotation: nothing takes the place of it before main has it', async () => {
+  for (const name of ['rotate-1x1-remote-twice', 'rotate-2x1-local-twice']) {
+    await endsWell(name, [{ kind: 'die', on: /^disk m1 file\.sync .*\.vault-unseal\.previous\.json/, when: 'before' }, 'rollback:1']);
+    await endsWell(name, [{ kind: 'die', on: writesMain }, 'rollback:1']);
+  }
+});
+
+test('Vault restored from before the last rotation: rotate says so and names the way, not that every set is rejected', async () => {
+  const { story } = await endsWell('rotate-1x1-remote-twice', ['rollback:0']);
+  assert.deepEqual(story, ['rollback:0', 'rotate: halt restored', 'install: done']);
+});
+
+test('a node that is sealed between the two questions of the last look is not called open', async () => {
+  const { story } = await endsWell('install-1x1', [{ kind: 'node-sealed', on: /^vault v1 GET sys\/health$/, nth: 99 }]);
+  assert.deepEqual(story, ['install: halt nodes-closed', 'install: done']);
 });

@@ -5,7 +5,8 @@ import { recoverSnapshot } from '../../src/flows/recover.ts';
 import { rotate } from '../../src/flows/rotate.ts';
 import type { Boundary } from '../sim/process.ts';
 import type { Ending, Finished, RunOptions, World } from '../sim/world.ts';
-import { check, checkDone, type Seen } from './invariant.ts';
+import { check, checkDone, forget, type Seen, sightOf } from './invariant.ts';
+import { judge } from './truth.ts';
 
 export const verbs = { install, rotate, distribute, 'recover --restore-snapshot': recoverSnapshot } as const;
 export type Verb = keyof typeof verbs;
@@ -42,6 +43,8 @@ export function flowOf(verb: Verb): Flow<Record<string, unknown>> { return verbs
 
 /** One watched run; what it broke comes back as text and never as a throw. */
 export async function watched(world: World, verb: Verb, seen: Seen, options: RunOptions = {}): Promise<Finished & { wrong?: string }> {
+  // Keys of a Vault that was emptied open nothing any more, and nobody is to blame.
+  if (!world.vault.initialised) { forget(seen); seen.lastLive = undefined; }
   try {
     const boundary = watching(world, seen);
     const finished = await world.run(flowOf(verb), { ...options, boundary: (call, when) => { options.boundary?.(call, when); boundary(call, when); } });
@@ -57,19 +60,32 @@ export function describe(ending: Ending): string {
   return ending.is === 'error' ? `error ${(ending.error as Error).message}` : ending.is;
 }
 
-/** What a careful operator types next, and what the page must not have said. */
-export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, faulty: boolean): { verb: Verb } | { wrong: string } {
+export type Next = { readonly verb: Verb } | { readonly wrong: string } | { readonly quiet: string };
+
+/**
+ * What a careful operator types next, and what the page must not have said.
+ * @param faulty something went wrong in that very run: a page may then speak of it
+ * @param hand `reads`: a second operator, who believes the page and leaves the work to the first
+ */
+export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, faulty: boolean, hand: 'acts' | 'reads' = 'acts'): Next {
   if (ending.is !== 'halt') return { verb };
   const { code, next = [], exit } = ending.halt.text;
+  if (code === 'init-reply-lost' && seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
+  // A server that became older than every set looks the same from outside: then the page is wrong about why, and right about what.
+  if (code === 'half-commit' && !world.vault.halfCommitted() && (world.harm === 0 || sightOf(world).some(({ live }) => live))) return { wrong: 'it says that no set opens Vault, and one does' };
+  if (world.harm > 0 && (exit === 'lost' || !faulty) && code !== 'half-commit') {
+    const judged = judge(code, world);
+    if (judged.is === 'lie') return { wrong: judged.why };
+    if (judged.is === 'true end') return { quiet: code };
+    if (judged.is === 'done as it says') return { verb: code === 'restored' ? 'install' : verb };
+  }
   if (code === 'init-reply-lost') {
-    if (seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
-    wipe(world);
-    if (next.some((line) => line.includes('recover --archive'))) archive(world);
+    if (hand === 'acts') wipe(world);
+    if (hand === 'acts' && next.some((line) => line.includes('recover --archive'))) archive(world);
     return { verb: 'install' };
   }
   if (code === 'half-commit') {
-    if (!world.vault.halfCommitted()) return { wrong: 'it says that no set opens Vault, and one does' };
-    wipe(world);
+    if (hand === 'acts') wipe(world);
     return { verb: 'recover --restore-snapshot' };
   }
   if (exit === 'lost' || (!faulty && NEVER.has(code))) return { wrong: `it ended in ${code}: ${ending.halt.text.what} (${(ending.halt.text.details ?? []).join('; ')})` };
@@ -106,19 +122,20 @@ export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASl
   const story: string[] = [];
   const said: string[] = [];
   let verb = start;
+  let acceptRestored = false;
   for (let runs = 1; runs <= MOST_RUNS; runs += 1) {
-    const emptied = !world.vault.initialised;
-    if (emptied) { seen.held = false; seen.replicated = false; seen.lastLive = undefined; }
-    const finished = await watched(world, verb, seen);
+    const finished = await watched(world, verb, seen, acceptRestored ? { flags: { acceptRestored } } : {});
     story.push(`${verb}: ${describe(finished.ending)}`);
     said.push(...finished.said.map((line) => `  ${line}`));
     if (finished.wrong !== undefined) return { wrong: finished.wrong, runs, story, said };
     if (finished.ending.is === 'done') {
-      const wrong = await checkDone(world);
+      const wrong = await checkDone(world, seen, verb);
       return { ...(wrong === undefined ? {} : { wrong }), runs, story, said };
     }
     const next = nextAfter(finished.ending, verb, world, seen, mayMeetASleeper);
     if ('wrong' in next) return { wrong: next.wrong, runs, story, said };
+    if ('quiet' in next) return { runs, story, said };
+    acceptRestored ||= finished.ending.is === 'halt' && finished.ending.halt.text.code === 'restored';
     verb = next.verb;
   }
   return { wrong: `not quiet after ${MOST_RUNS} runs`, runs: MOST_RUNS, story, said };

@@ -17,12 +17,15 @@ export class SimDisk implements Disk {
   readonly gid: number;
   readonly hostname: string;
   readonly #hook: DiskHook;
+  readonly #ended: () => void;
   readonly #held = new Set<Inode>();
   #dead = false;
 
-  constructor({ machine = new SimMachine(), hook = () => undefined }: { machine?: SimMachine; hook?: DiskHook } = {}) {
+  /** @param ended is called when the machine goes down below the process */
+  constructor({ machine = new SimMachine(), hook = () => undefined, ended = () => undefined }: { machine?: SimMachine; hook?: DiskHook; ended?: () => void } = {}) {
     this.machine = machine;
     this.#hook = hook;
+    this.#ended = ended;
     this.uid = machine.uid;
     this.gid = machine.uid;
     this.hostname = machine.hostname;
@@ -34,6 +37,12 @@ export class SimDisk implements Disk {
     this.#dead = true;
     this.machine.processes.delete(this);
     for (const inode of this.#held) this.#free(inode);
+  }
+
+  /** The machine is down, and the process with it. */
+  end(): void {
+    this.die();
+    this.#ended();
   }
 
   /** Power cut on this machine. */

@@ -26,6 +26,8 @@ export function wireFor(vault: SimVault, process: SimProcess, commitDiesAt: numb
       startTheDead();
       if (entered.fault === 'fails' || entered.fault === 'node-gone') return 'refuse';
       if (entered.fault === 'steps-down') vault.stepDown();
+      if (entered.fault === 'vault-restored') vault.restoreOlder(0);
+      if (entered.fault === 'node-sealed') vault.sealNode(call.node);
       if (entered.fault === 'node-restarts-before') { dead.add(call.node); return 'crash'; }
       open.push({ ...entered, key });
       return undefined;

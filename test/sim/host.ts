@@ -23,19 +23,22 @@ export class SimHost implements HostHands {
   readonly #machine: SimMachine;
   readonly #process: SimProcess;
   readonly #clock: Clock;
+  readonly #killed: () => void;
   #line: Line;
 
-  constructor({ name, local, machine, process, clock }: { name: string; local: boolean; machine: SimMachine; process: SimProcess; clock: Clock }) {
+  /** @param killed ends vaultctl where it runs on this very machine and the machine goes down */
+  constructor({ name, local, machine, process, clock, killed = () => undefined }: { name: string; local: boolean; machine: SimMachine; process: SimProcess; clock: Clock; killed?: () => void }) {
     this.name = name;
     this.local = local;
     this.#machine = machine;
     this.#process = process;
     this.#clock = clock;
+    this.#killed = killed;
     this.#line = this.#open();
   }
 
   #open(): Line {
-    const disk = new SimDisk({ machine: this.#machine, hook: (call) => this.#hook(call) });
+    const disk = new SimDisk({ machine: this.#machine, hook: (call) => this.#hook(call), ended: () => { if (this.local) this.#killed(); else if (this.#line.disk === disk) this.#cut(); } });
     let sever: (error: Error) => void = () => undefined;
     const cut = new Promise<never>((_resolve, reject) => { sever = reject; });
     cut.catch(() => undefined);
@@ -54,6 +57,12 @@ export class SimHost implements HostHands {
     for (const tell of line.gone) tell('the connection was cut');
   }
 
+  /** A machine that goes down cuts every connection to it by itself. */
+  #strike(fault: FaultKind): void {
+    if (fault === 'host-reboots') this.#machine.reboot(LOSES);
+    else if (fault !== 'host-older' || !this.#machine.older(0)) this.#cut();
+  }
+
   #unreachable(why: string): HostError { return new HostError(this.name, 'unreachable', why); }
 
   readonly #pending: { call: PortCall; fault: FaultKind | undefined }[] = [];
@@ -61,9 +70,8 @@ export class SimHost implements HostHands {
   async #hook({ op, path, when }: DiskCall): Promise<void> {
     if (when === 'before') {
       const entered = await this.#process.enter('disk', this.name, `${op} ${path}`, !READS.has(op));
-      if (entered.fault === 'cut' || entered.fault === 'host-reboots' || entered.fault === 'host-gone') {
-        if (entered.fault === 'host-reboots') this.#machine.reboot(LOSES);
-        this.#cut();
+      if (entered.fault === 'cut' || entered.fault === 'host-reboots' || entered.fault === 'host-older' || entered.fault === 'host-gone') {
+        this.#strike(entered.fault);
         await new Promise<never>(() => undefined);
       }
       if (entered.fault === 'disk-full' && ERRNO[op] === 'ENOSPC') throw Object.assign(new Error(`ENOSPC: ${op} ${path}`), { code: 'ENOSPC' });
@@ -82,7 +90,7 @@ export class SimHost implements HostHands {
   async #call<T>(what: string, changes: boolean, work: (inner: DiskHost) => Promise<T>, line?: Line): Promise<T> {
     const { call, fault } = await this.#process.enter('host', this.name, what, changes);
     if (fault === 'fails') throw this.#unreachable('no route');
-    if (fault === 'host-gone') { this.#cut(); throw this.#unreachable('no route'); }
+    if (fault === 'host-gone' || fault === 'host-older') { this.#strike(fault); throw this.#unreachable('no route'); }
     const over = line ?? this.#line;
     if (!over.alive) throw this.#unreachable('the connection was cut');
     const result = await Promise.race([work(over.inner), over.cut]);

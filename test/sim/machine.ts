@@ -14,6 +14,8 @@ import type { SimDisk } from './disk.ts';
  *   of a dead process never returns, as nobody is there to see it return.
  * - The `hook` is called before and after each call takes effect and may throw there: before, the call did not happen;
  *   after, it happened and its answer was lost. For a `write` it may return how many bytes the disk takes.
+ * - `older` is a disk that comes back as it was: from a mirror that lagged, a virtual machine's snapshot, a backup. `remember`
+ *   says when; `harm` counts what no program could have prevented, this and what a person did by hand.
  * - Nothing happens by itself, nothing depends on time: the same calls and choices give the same disk.
  */
 
@@ -41,6 +43,8 @@ export class SimMachine {
   readOnly = false;
   root: Inode;
   readonly processes = new Set<SimDisk>();
+  harm = 0;
+  #past: readonly Inode[] = [];
 
   constructor({ hostname = 'machine', uid = 0, now = () => 0, spaceBytes = 1 << 30 }: MachineOptions = {}) {
     this.hostname = hostname;
@@ -119,7 +123,7 @@ export class SimMachine {
 
   /** Power cut: everybody dies, and each unsynced change is kept, lost or torn as `choose` says. */
   reboot(choose: Choose): void {
-    for (const process of this.processes) process.die();
+    this.#goDown();
     const settled = new Set<Inode>();
     const settle = (inode: Inode, path: string) => {
       if (settled.has(inode)) return;
@@ -138,24 +142,63 @@ export class SimMachine {
     settle(this.root, '');
   }
 
+  /** Whoever ran here ends; what opens a new connection meanwhile is not one of them. */
+  #goDown(): void {
+    const running = Array.from(this.processes);
+    for (const process of running) process.end();
+  }
+
+  /** Its platters as they are now can come back later. */
+  remember(): void {
+    const now = this.clone();
+    for (const inode of everyInode(now.root)) { inode.names = new Map(inode.safe); inode.content = inode.synced; inode.changes = []; }
+    this.#past = [now.root, ...this.#past].slice(0, MOST_REMEMBERED);
+  }
+
+  /** Everybody dies, and the disk is the one that was remembered `back` times ago (0: the last). False: there is none. */
+  older(back: number): boolean {
+    const root = this.#past[back];
+    if (root === undefined) return false;
+    this.#goDown();
+    this.root = twinOf(root);
+    this.harm += 1;
+    return true;
+  }
+
   /** The same disk once more, for trying out what a reboot would leave. No process runs on the copy. */
   clone(now = this.now): SimMachine {
     const copy = new SimMachine({ hostname: this.hostname, uid: this.uid, now, spaceBytes: this.spaceBytes });
-    const made = new Map<Inode, Inode>();
-    const twin = (inode: Inode): Inode => {
-      const known = made.get(inode);
-      if (known !== undefined) return known;
-      const fresh: Inode = { ...inode, holder: undefined, waiting: [], names: new Map(), safe: new Map(), changes: [], content: inode.content.slice(), synced: inode.synced.slice() };
-      made.set(inode, fresh);
-      for (const [name, child] of inode.names) fresh.names.set(name, twin(child));
-      for (const [name, child] of inode.safe) fresh.safe.set(name, twin(child));
-      fresh.changes = inode.changes.map(({ what, set }) => ({ what, set: set.map(([name, to]) => [name, to === undefined ? undefined : twin(to)] as const) }));
-      return fresh;
-    };
-    copy.root = twin(this.root);
+    copy.root = twinOf(this.root);
+    copy.harm = this.harm;
+    copy.#past = this.#past;
     copy.readOnly = this.readOnly;
     return copy;
   }
+}
+
+const MOST_REMEMBERED = 8;
+
+/** The same tree once more, hard links and unsynced changes and all. */
+function twinOf(root: Inode): Inode {
+  const made = new Map<Inode, Inode>();
+  const twin = (inode: Inode): Inode => {
+    const known = made.get(inode);
+    if (known !== undefined) return known;
+    const fresh: Inode = { ...inode, holder: undefined, waiting: [], names: new Map(), safe: new Map(), changes: [] };
+    made.set(inode, fresh);
+    for (const [name, child] of inode.names) fresh.names.set(name, twin(child));
+    for (const [name, child] of inode.safe) fresh.safe.set(name, twin(child));
+    fresh.changes = inode.changes.map(({ what, set }) => ({ what, set: set.map(([name, to]) => [name, to === undefined ? undefined : twin(to)] as const) }));
+    return fresh;
+  };
+  return twin(root);
+}
+
+function everyInode(root: Inode, found = new Set<Inode>()): Set<Inode> {
+  if (found.has(root)) return found;
+  found.add(root);
+  for (const child of [...root.names.values(), ...root.safe.values()]) everyInode(child, found);
+  return found;
 }
 
 function settleContent(inode: Inode, path: string, choose: Choose): void {

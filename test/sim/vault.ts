@@ -28,6 +28,10 @@ import { Died, type SimHook, SimWire } from './vault-wire.ts';
  *   the request never came; after: the answer did not), `crash` (the server dies before or after acting; the answer is lost).
  *   A throw or a promise of the hook passes through to the caller: that is how its own process dies.
  * - Elections and a follower's last steps take the time of `clock`; everything else takes none. Chance comes from `seed`.
+ * - `restoreOlder` and `rollBack` bring back what `remember` saw: somebody restores a raft snapshot through the leader (open
+ *   nodes stay open), or every node's storage is put back and starts sealed. `harm` counts both.
+ * - `steps-down`: another node is elected where there is one. With the rotate family a pending rekey stays with the node
+ *   that led, and is back when leadership returns to it; with the rekey family it is gone.
  * - Its answers have the status, fields, types and errors of real ones (`test/contract/recorded/`): those of Vault 1.21, or
  *   with the rotate family those of OpenBao 2.6, which cancels a rotation whatever nonce it is given, counts a verify share
  *   twice, passes a snapshot on from a standby, and keeps a rotation that a standby was asked for in that standby alone.
@@ -77,6 +81,12 @@ export class SimVault {
   beforeWrite: WriteHook = () => undefined;
   /** OpenBao's standbys begin rotations of their own, which nobody else sees and which cannot be committed. No run asks a standby, so a clone goes without. */
   readonly #ofStandbys = new Map<string, SimRekey>();
+  harm = 0;
+  #past: readonly (readonly (Durable | undefined)[])[] = [];
+  /** Who has just given up leadership: not elected where another can be. */
+  #resigned: string | undefined;
+  /** Of the rotate family: what a leader that stepped down still has in its memory. */
+  readonly #parked = new Map<string, SimRekey>();
 
   constructor({ nodes = 1, seed = 1, ...options }: SimVaultOptions) {
     this.#options = { electionMs: 1000, joinMs: 500, tokenForRekey: false, family: 'rekey', sealType: 'shamir', storageType: 'raft', ...options };
@@ -97,8 +107,39 @@ export class SimVault {
   sealNode(name: string): void { this.#close(this.node(name)); }
   /** Its storage is gone; it comes up as a virgin. */
   wipeNode(name: string): void { this.restartNode(name); this.node(name).disk = undefined; }
-  /** The leader of the only cluster gives up; an election follows. Its rekey is lost. */
-  stepDown(): void { this.#tick(); this.#leaders.clear(); }
+  /** The leader of the only cluster gives up; an election follows. */
+  stepDown(): void {
+    this.#tick();
+    for (const { node, rekey } of this.#leaders.values()) {
+      this.#resigned = node.name;
+      if (this.#options.family === 'rotate') this.#parked.set(node.name, rekey);
+    }
+    this.#leaders.clear();
+  }
+
+  /** Its disks as they are now can come back later. */
+  remember(): void { this.#past = [this.snapshotState(), ...this.#past].slice(0, 8); }
+
+  /** Somebody restores the snapshot of `back` memories ago (0: the last) through the leader. False: there is none, or nobody leads. */
+  restoreOlder(back: number): boolean {
+    this.#tick();
+    const [leadership] = this.#leaders.values();
+    const saved = this.#past[back]?.find((disk) => disk !== undefined && disk.clusterId === leadership?.node.disk?.clusterId);
+    if (leadership === undefined || saved === undefined) return false;
+    const { clusterId, voters, index } = leadership.node.disk!;
+    for (const member of this.nodes) if (member.disk?.clusterId === clusterId && member.up && member.open) member.disk = { ...saved, voters, index: index + 1 };
+    this.harm += 1;
+    return true;
+  }
+
+  /** Every node's storage is as it was, and every node starts sealed. */
+  rollBack(back: number): boolean {
+    const disks = this.#past[back];
+    if (disks === undefined) return false;
+    this.putBack(disks);
+    this.harm += 1;
+    return true;
+  }
 
   node(nameOrAddress: string): Node {
     const node = this.nodes.find(({ name, address }) => name === nameOrAddress || address === nameOrAddress);
@@ -134,7 +175,7 @@ export class SimVault {
   /** Equal texts, equal servers: disks and memories, but not their chance. */
   fingerprint(): string {
     const leaders = [...this.#leaders].map(([cluster, { node, rekey, challenges }]) => [cluster, node.name, rekey.fingerprint(), [...challenges]]);
-    return JSON.stringify([this.nodes.map(({ name, up, disk, open, given, joining }) => [name, up, disk, open, given.map(hex), joining]), leaders, [...this.#electionAt.keys()]]);
+    return JSON.stringify([this.nodes.map(({ name, up, disk, open, given, joining }) => [name, up, disk, open, given.map(hex), joining]), leaders, [...this.#electionAt.keys()], [...this.#parked].map(([name, rekey]) => [name, rekey.fingerprint()]), this.nodes.length > 1 ? this.#resigned : undefined]);
   }
 
   #newest(): Durable | undefined {
@@ -163,6 +204,7 @@ export class SimVault {
     node.given = [];
     node.nonce = '';
     this.#ofStandbys.delete(node.name);
+    this.#parked.delete(node.name);
     if (node.disk === undefined) node.joining = undefined;
     for (const [cluster, { node: leader }] of this.#leaders) if (leader === node) this.#leaders.delete(cluster);
   }
@@ -184,7 +226,7 @@ export class SimVault {
   #elect(cluster: string, now: number): void {
     const members = this.nodes.filter(({ disk }) => disk?.clusterId === cluster);
     const awake = members.filter(({ up, open }) => up && open);
-    const best = awake.reduce<Node | undefined>((winner, node) => (winner === undefined || node.disk!.index > winner.disk!.index ? node : winner), undefined);
+    const best = this.#candidate(awake);
     const hasMajority = best !== undefined && awake.filter(({ name }) => best.disk!.voters.includes(name)).length * 2 > best.disk!.voters.length;
     if (best === undefined || !hasMajority) {
       this.#leaders.delete(cluster);
@@ -203,6 +245,12 @@ export class SimVault {
     this.#takeOver(best, cluster, awake);
   }
 
+  /** Whoever has the newest log; of equals not the one that has just resigned. */
+  #candidate(awake: readonly Node[]): Node | undefined {
+    const rank = ({ name, disk }: Node) => disk!.index * 2 + (name === this.#resigned ? 0 : 1);
+    return awake.reduce<Node | undefined>((winner, node) => (winner === undefined || rank(node) > rank(winner) ? node : winner), undefined);
+  }
+
   #takeOver(node: Node, cluster: string, awake: readonly Node[]): void {
     for (const follower of awake) follower.disk = node.disk;
     const disk = node.disk!;
@@ -211,7 +259,9 @@ export class SimVault {
       for (const follower of awake) this.#close(follower);
       return;
     }
-    this.#leaders.set(cluster, { node, challenges: new Set(), rekey: new SimRekey(this.#hostOf(node), this.#options.family === 'rotate' ? 'rotation' : 'rekey') });
+    const kept = this.#parked.get(node.name);
+    this.#parked.delete(node.name);
+    this.#leaders.set(cluster, { node, challenges: new Set(), rekey: kept ?? new SimRekey(this.#hostOf(node), this.#options.family === 'rotate' ? 'rotation' : 'rekey') });
   }
 
   #hostOf(node: Node): RekeyHost {
@@ -229,6 +279,10 @@ export class SimVault {
     }
     for (const [cluster, due] of this.#electionAt) twin.#electionAt.set(cluster, due);
     for (const [id, saved] of this.#snapshots) twin.#snapshots.set(id, saved);
+    for (const [name, rekey] of this.#parked) twin.#parked.set(name, rekey.copy(twin.#hostOf(twin.node(name))));
+    twin.harm = this.harm;
+    twin.#past = this.#past;
+    twin.#resigned = this.#resigned;
     return twin;
   }
 

@@ -39,14 +39,21 @@ export interface Finished { readonly ending: Ending; readonly calls: readonly Po
 
 export interface RunOptions {
   readonly fault?: Fault | undefined;
+  /** … and more in the same run. */
+  readonly faults?: readonly Fault[] | undefined;
   /** The n-th write (from 0) of a rekey's commit kills the server. */
   readonly commitDiesAt?: number | undefined;
   readonly boundary?: Boundary;
   readonly pause?: Pause | undefined;
+  /** The manager on which vaultctl runs, which then is its master; `laptop`: none of them. Otherwise as the world's shape says. */
+  readonly from?: string | undefined;
   readonly flags?: Partial<Flags>;
   /** Called with what ends this process at once, for a boundary that wants it dead. */
   readonly started?: (die: () => void) => void;
 }
+
+/** One process's parts. */
+interface Body { readonly settings: Settings; readonly process: SimProcess; readonly hosts: readonly SimHost[]; readonly clock: SimClock; readonly operator: SimOperator }
 
 /** An answer that takes longer than this in real time will never come. */
 const HANGS_AFTER_MS = 20_000;
@@ -79,6 +86,9 @@ export class World {
     this.settings = settingsOf(shape, [...this.machines.keys()], this.vault.addresses);
   }
 
+  /** What no program could have prevented so far: disks and servers that came back older, and what a person did by hand. */
+  get harm(): number { return [...this.machines.values()].reduce((sum, { harm }) => sum + harm, this.vault.harm); }
+
   /** The same world once more, without its processes: they are dead there. */
   clone(): World {
     const time = new SimTime(this.time.nowMs);
@@ -89,19 +99,26 @@ export class World {
   /** One process of vaultctl from start to end. */
   async run<S>(flow: Flow<S>, options: RunOptions = {}): Promise<Finished> {
     this.runs += 1;
+    // An operator reads a page before typing the next command.
+    this.time.nowMs += 5000;
+    for (const one of this.machines.values()) one.remember();
+    this.vault.remember();
+    const settings = options.from === undefined ? this.settings : settingsOf(this.shape, [...this.machines.keys()], this.vault.addresses, options.from);
     const operator = new SimOperator();
-    const process = new SimProcess(options.fault, (call, when) => {
-      if (when === 'before' && options.fault?.at === call.index && options.fault.kind === 'signal') operator.signal = 'SIGTERM';
+    const faults = [...(options.fault === undefined ? [] : [options.fault]), ...(options.faults ?? [])];
+    const process = new SimProcess(faults, (call, when) => {
+      if (when === 'before' && faults.some(({ at, kind }) => at === call.index && kind === 'signal')) operator.signal = 'SIGTERM';
       options.boundary?.(call, when);
     }, options.pause);
     const clock = new SimClock(this.time, this.runs * 7919);
-    const hosts = this.settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock }));
     let died: (ending: Ending) => void = () => undefined;
     const death = new Promise<Ending>((resolve) => { died = resolve; });
-    options.started?.(() => { process.die(); died({ is: 'died' }); });
+    const killed = () => { process.die(); died({ is: 'died' }); };
+    const hosts = settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock, killed }));
+    options.started?.(killed);
     const watch = watchdog();
     try {
-      const ending = await Promise.race([this.#work(flow, process, hosts, clock, operator, options), death, process.broken, watch.bark]);
+      const ending = await Promise.race([this.#work(flow, { settings, process, hosts, clock, operator }, options), death, process.broken, watch.bark]);
       return { ending, calls: process.calls, said: operator.said() };
     } finally {
       watch.stop();
@@ -112,10 +129,9 @@ export class World {
     }
   }
 
-  async #work<S>(flow: Flow<S>, process: SimProcess, hosts: readonly SimHost[], clock: SimClock, operator: SimOperator, options: RunOptions): Promise<Ending> {
+  async #work<S>(flow: Flow<S>, { settings, process, hosts, clock, operator }: Body, options: RunOptions): Promise<Ending> {
     const wire = wireFor(this.vault, process, options.commitDiesAt);
     const flags: Flags = { acceptRestored: false, noSnapshot: false, rootToken: this.shape.rootToken ?? 'keep', token: undefined, ...options.flags };
-    const { settings } = this;
     const base = { settings, hosts, clock, flags, tell: (event: Event) => operator.tell(event), nodes: settings.vault.addresses.map((address) => ({ name: address, address })) };
     let lock: ClusterLock | undefined;
     try {
@@ -133,7 +149,7 @@ export class World {
 
   /** What `status` sees with; nothing goes wrong meanwhile. */
   eyes(): Eyes {
-    const process = new SimProcess(undefined);
+    const process = new SimProcess();
     const clock = new SimClock(this.time, 1);
     const hosts = this.settings.managers.map(({ name, connection }) => new SimHost({ name, local: connection === 'local', machine: this.machines.get(name)!, process, clock }));
     return {
@@ -150,14 +166,14 @@ function machine(name: string, now: () => number): SimMachine {
   return made;
 }
 
-function settingsOf(shape: WorldShape, names: readonly string[], addresses: readonly string[]): Settings {
-  const managers = names.map((name, index): Manager => ({
-    name, paths: PATHS, connection: shape.onFirst === true && index === 0 ? 'local' : 'ssh', address: name, port: undefined, user: undefined, password: undefined,
+function settingsOf(shape: WorldShape, names: readonly string[], addresses: readonly string[], from = shape.onFirst === true ? names[0] : undefined): Settings {
+  const managers = names.map((name): Manager => ({
+    name, paths: PATHS, connection: name === from ? 'local' : 'ssh', address: name, port: undefined, user: undefined, password: undefined,
     privateKeyFile: undefined, become: false, becomeUser: 'root', becomePassword: undefined, connectTimeoutMs: 10_000,
     ssh: { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined },
   }));
   return {
-    clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names[0]!, limited: false, keepPrevious: 1,
+    clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names.find((name) => name === from) ?? names[0]!, limited: false, keepPrevious: 1,
     kubernetes: undefined,
     configuration: { engines: [], policies: [], auth: undefined, roles: [] },
     vault: { addresses, ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
