@@ -10,6 +10,8 @@ import type { HostHands } from '../../src/ports/hosts.ts';
 import { startSshd } from '../real/sshd.ts';
 import { SimDisk, SimMachine } from '../sim/disk.ts';
 import { DiskHost } from '../../src/hosts/disk-host.ts';
+import { SimHost } from '../sim/host.ts';
+import { SimProcess } from '../sim/process.ts';
 import type { Console, HostBench } from './hosts-contract.ts';
 
 const nodeConsole: Console = {
@@ -36,7 +38,8 @@ export function realBench(hands: () => HostHands, base = mkdtempSync(join(tmpdir
   };
 }
 
-export function simBench(): HostBench {
+/** A simulated manager: its disk, or with `networked` all that lies between it and us. */
+export function simBench(networked = false): HostBench {
   const machine = new SimMachine({ now: () => 1_700_000_000_000 });
   let random = 0;
   const clock: Clock = { now: machine.now, sleep: () => Promise.resolve(), random: (bytes) => (random += 1).toString(16).padStart(bytes * 2, '0') };
@@ -56,7 +59,7 @@ export function simBench(): HostBench {
       names: (folder) => [...machine.find(folder)?.names.keys() ?? []],
     },
     room: () => { const room = `/room-${rooms += 1}`; machine.folder(room); return room; },
-    hands: () => new DiskHost({ name: 'm1', disk: new SimDisk({ machine }), clock, local: false }),
+    hands: () => (networked ? new SimHost({ name: 'm1', local: false, machine, process: new SimProcess(undefined), clock }) : new DiskHost({ name: 'm1', disk: new SimDisk({ machine }), clock, local: false })),
     close: () => Promise.resolve(),
   };
 }

@@ -16,6 +16,7 @@ const shellHost = (parts: { shell?: readonly string[]; env?: Record<string, stri
   new ShellHost({ name: 'm1', shell: new LocalShell({ name: 'm1', ...parts }), clock, local: true });
 
 hostsContract('the simulated disk', async () => simBench());
+hostsContract('the simulated manager behind its network', async () => simBench(true));
 hostsContract('the disk of this machine', async () => realBench(() => new DiskHost({ name: 'm1', disk: new NodeDisk(), clock, local: true })));
 hostsContract('sh of this machine', async () => realBench(shellHost()));
 

@@ -4,8 +4,15 @@ import { Dice } from './dice.ts';
 interface Alarm { readonly atMs: number; readonly ring: () => void }
 
 /**
- * Virtual time. A sleep costs none: once everything that can run has run, the clock jumps to the next sleeper's hour.
- * Time never passes otherwise, so the same calls happen at the same instants.
+ * Virtual time. Fault model:
+ *
+ * - A sleep costs no real time: once everything that can run has run, the clock jumps to the next sleeper's hour, and wakes
+ *   it exactly then. Sleepers of one hour wake in the order in which they lay down.
+ * - Time never passes otherwise: no call is slow, no process is late, and the same calls happen at the same instants. What a
+ *   process that sleeps through something meets when it wakes is modelled by `Pause` (process.ts), not here.
+ * - One time for all: every process, manager and server of a world has the same clock, and it never steps back. Managers
+ *   whose clocks differ are not modelled, for no decision rests on a clock (locks are the kernel's, fences are names).
+ * - Chance is each process's own and comes from its seed: the same seed, the same names of siblings and operations.
  */
 export class SimTime {
   nowMs: number;
