@@ -10,7 +10,15 @@ export interface DiskCall {
   readonly when: 'before' | 'after';
 }
 export type DiskHook = (call: DiskCall) => number | void | Promise<number | void>;
-/** One process's view of a machine's disk. */
+/**
+ * One process's view of a machine's disk. What the disk keeps, loses and tears is machine.ts's fault model; of the process:
+ *
+ * - Each call asks its `hook`, takes effect at one instant, and asks again: a throw there is a call that failed, or one whose
+ *   answer was lost. A `write` may take fewer bytes than it was given, as a real one on a full disk.
+ * - An open file is an inode and not a name: it can be written after its name went to another file, as a real one.
+ * - Locks are flocks on inodes, freed when their holder closes or dies, and never by time.
+ * - Not modelled: two names of one inode, quotas, permissions beyond owner and mode, a disk that is slow.
+ */
 export class SimDisk implements Disk {
   readonly machine: SimMachine;
   readonly uid: number;

@@ -14,8 +14,17 @@ const LOSES: Choose = (options) => options.at(options.includes('lost' as never) 
 interface Line { readonly inner: DiskHost; readonly disk: SimDisk; readonly cut: Promise<never>; readonly sever: (error: Error) => void; alive: boolean; readonly gone: ((why: string) => void)[] }
 
 /**
- * A manager at the end of a network, or this very machine: the production host over a simulated disk. A cut connection
- * ends what runs there, frees its locks and says so to their holder; the next call opens a new one.
+ * A manager at the end of a network, or this very machine: the production host over a simulated disk. Fault model:
+ *
+ * - A call to a manager finds no route (nothing happened), or loses its answer (it happened); a lock whose answer is lost is
+ *   freed with the connection that nobody knows of.
+ * - A connection is cut in the middle of a call, between any two system calls there: what runs there dies, its locks are
+ *   freed and their holder hears of it; the next call opens a new one. What was begun before the cut does not go on later.
+ * - The machine goes down in the middle: the same, and its disk comes back as machine.ts says (here: unsynced changes lost).
+ * - A system call there fails (EIO, ENOSPC, EROFS), or is done and reports an error, where a real file system does that.
+ * - On this very machine there is no network to lose, and a process that dies takes its locks with it.
+ * - Not modelled: what ssh itself does (logins, host keys, the shell scripts of a remote host): `hostsContract` holds the
+ *   production adapters to the same claims on a real sshd; answers that are garbled: test/unit/fuzz-host-answers.test.ts.
  */
 export class SimHost implements HostHands {
   readonly name: string;
