@@ -4,6 +4,7 @@ import { configure } from '../src/flows/configure.ts';
 import { distribute } from '../src/flows/distribute.ts';
 import { install } from '../src/flows/install.ts';
 import { recoverImport, recoverSnapshot } from '../src/flows/recover.ts';
+import { reinitialise } from '../src/flows/reinitialise.ts';
 import { rotate } from '../src/flows/rotate.ts';
 import { unseal } from '../src/flows/unseal.ts';
 import { verify } from '../src/flows/verify.ts';
@@ -16,8 +17,8 @@ const KINDS = { check: 'looks only', repeat: 'may be repeated', once: '**once**:
 /** Page below docs/ → its text. */
 export function generatedDocs(): Map<string, string> {
   return new Map([
-    flowPage('install', install), flowPage('rotate', rotate), flowPage('distribute', distribute), flowPage('unseal', unseal), flowPage('verify', verify), flowPage('configure', configure),
-    ['flows/recover.md', `${MADE}\n# vaultctl recover\n\nTwo of its verbs are flows; both end in the same tail as an install.\n\n${flowPart('##', recoverImport([]))}\n${flowPart('##', recoverSnapshot)}`],
+    flowPage('install', install), flowPage('rotate', rotate), flowPage('distribute', distribute), flowPage('unseal', unseal), flowPage('verify', verify), flowPage('configure', configure), flowPage('reinitialise', reinitialise),
+    ['flows/recover.md', `${MADE}\n# vaultctl recover\n\nThree of its verbs are flows; all end in the same tail as an install. The third has [a page of its own](reinitialise.md).\n\n${flowPart('##', recoverImport([]))}\n${flowPart('##', recoverSnapshot)}`],
     ['exit-codes-and-messages.md', messages()],
   ]);
 }

@@ -87,6 +87,11 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   credentialsLost: { '': haltTexts.credentialsLost(vaults, searched, inventory) },
   initReplyLost: { '': haltTexts.initReplyLost([vault], on(installTmp, 'node1'), '2026-11-22T03:00:00.000Z', inventory) },
   cannotTellLost: { '': haltTexts.cannotTellLost([unknownKey, away], inventory) },
+  everyManagerFirst: { '': haltTexts.everyManagerFirst([unknownKey, away], 'recover --reinitialise', inventory) },
+  stillUnsealed: { '': haltTexts.stillUnsealed(['vault-1'], 'recover --reinitialise', inventory) },
+  keysUnrejected: { '': haltTexts.keysUnrejected(on(main, 'node2'), 'no Vault node is there that could reject them', inventory) },
+  keysAreLive: { '': haltTexts.keysAreLive(on(previous, 'node3'), inventory) },
+  notGone: { '': haltTexts.notGone(['PVC data-vault-0: used by pod vault-0 (being deleted on worker-2)', 'PVC audit-vault-1: waits for its finalizer snapshot.storage.kubernetes.io/pvc-as-source-protection'], 300, 'recover --reinitialise', inventory) },
   halfCommit: {
     '': haltTexts.halfCommit(snapshot, on(rotateTmp, 'node1', 'node2', 'node3'), [], inventory),
     open: haltTexts.halfCommit(snapshot, on(rotateTmp, 'node1', 'node2', 'node3'), [vaults[1]!], inventory),

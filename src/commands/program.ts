@@ -75,7 +75,7 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .option('--archive', 'rename key files that are of no use; deletes nothing')
     .option('--cancel-rekey <nonce>', 'cancel a rekey that somebody else began')
     .option('--restore-snapshot', 'bring a cluster back from the snapshot that rotate took')
-    .option('--reinitialise', 'empty a Vault in Kubernetes and start over (refused where Vault is reached by vault_addresses)')
+    .option('--reinitialise', 'empty a Vault in Kubernetes whose keys are lost and start over (refused while anything can still be saved)')
     .action(async (flags) => { code = await (await import('./recover.ts')).recover(machine, flags); });
   common(verb('inventory', 'the resolved inventory, as ansible-inventory prints it'))
     .option('--list', 'all hosts and groups').option('--host <name>', 'the variables of one host')

@@ -6,12 +6,14 @@ import { papersOf, reached, type Survey, survey } from '../engine/survey.ts';
 import { takeLocks } from '../engine/take-locks.ts';
 import { breakLease, leaseHolder } from '../kubernetes/lease.ts';
 import { recoverImport, recoverSnapshot } from '../flows/recover.ts';
+import { reinitialise } from '../flows/reinitialise.ts';
 import { Halt, messageOf, UsageError } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
 import { applyOnAll, setAside } from '../steps/places.ts';
 import { activeOf, proveLive, tokenFor } from '../steps/prove-live.ts';
 import { parseImport } from '../steps/import-keys.ts';
+import { emptiesInKubernetes } from '../steps/what-to-empty.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { runFlow } from './run-flow.ts';
 import { readFlags, readSettings } from './settings.ts';
@@ -32,12 +34,9 @@ interface Session {
 
 /** One verb at a time; without one it looks, says what it sees, and which verb helps. */
 export async function recover(machine: Machine, flags: RecoverFlags): Promise<number> {
-  const verbs = [flags.import !== undefined, flags.unlock, flags.archive, flags.cancelRekey !== undefined, flags.restoreSnapshot].filter((given) => given === true);
+  const verbs = [flags.import !== undefined, flags.unlock, flags.archive, flags.cancelRekey !== undefined, flags.restoreSnapshot, flags.reinitialise].filter((given) => given === true);
   if (verbs.length > 1) throw new UsageError('recover takes one verb at a time', 'see vaultctl recover --help');
-  if (flags.reinitialise === true) {
-    throw new UsageError('recover --reinitialise empties a Vault in Kubernetes; this inventory reaches Vault by vault_addresses, where vaultctl cannot empty it',
-      'stop every Vault node, MOVE its storage folder away, start it again empty, then: vaultctl install');
-  }
+  if (flags.reinitialise === true) { await runFlow(machine, flags, reinitialise, { lock: true, fits: emptiesInKubernetes }); return 0; }
   if (flags.import !== undefined) {
     const sets = parseImport(await machine.readInput(flags.import), flags.import === '-' ? 'standard input' : flags.import);
     await runFlow(machine, flags, recoverImport(sets));
@@ -149,13 +148,13 @@ async function advise(session: Session): Promise<number> {
   const { world, settings, machine, flags } = session;
   const seen = await survey(world.eyes);
   const verdict = diagnose(seen, settings.inventory);
-  const advice = advices(seen, settings.inventory);
+  const advice = advices(seen, settings.inventory, settings.kubernetes !== undefined);
   if (flags.json === true) machine.out(`${JSON.stringify({ verdict: verdict.verdict, exit: verdict.code, problems: verdict.problems, next: verdict.next, advice }, undefined, 2)}\n`);
   else machine.out(`${[`Verdict: ${verdict.verdict}`, ...verdict.problems.map((problem) => `  ${problem}`), ...verdict.next.map((next) => `Next: ${next}`), '', ...advice].join('\n')}\n`);
   return verdict.code;
 }
 
-function advices(seen: Survey, inventory: string): string[] {
+function advices(seen: Survey, inventory: string, kubernetes: boolean): string[] {
   const initialised = seen.nodes.some((sight) => sight.reached && sight.status.initialized);
   const keys = candidatesOf(seen).length;
   const verb = (name: string, why: string) => `vaultctl recover ${name} -i ${inventory}\n  ${why}`;
@@ -165,6 +164,7 @@ function advices(seen: Survey, inventory: string): string[] {
       ? 'after a rekey commit that was cut short (neither set opens): empty the server first, then this brings the data back from the snapshot of the rotation'
       : 'Vault lost its data, and the managers still hold keys: brings the data back from the newest snapshot')] : []),
     ...(keys > 0 ? [verb('--archive', initialised ? 'files that this Vault rejects are renamed, never deleted' : 'files of another cluster or of no use: renamed, never deleted')] : []),
+    ...(initialised && kubernetes ? [verb('--reinitialise', 'ALL SECRETS WILL BE LOST: empties this Vault and starts over; refused while anything can still be saved')] : []),
     verb('--unlock', 'a run that hangs holds the lock: shows its holder first'),
     verb('--cancel-rekey NONCE', 'a rekey that somebody began and left'),
   ];

@@ -3,6 +3,7 @@ import type { ClusterLock } from '../engine/lock.ts';
 import { plan } from '../engine/plan.ts';
 import { run } from '../engine/run.ts';
 import { takeLocks } from '../engine/take-locks.ts';
+import type { Settings } from '../model/settings.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { readFlags, readSettings } from './settings.ts';
 
@@ -12,7 +13,11 @@ const noLock: ClusterLock = {
   lost: () => undefined, orphan: undefined, proof: async () => undefined, retake: async () => false, release: async () => undefined,
 };
 
-export interface FlowOptions { readonly lock: boolean }
+export interface FlowOptions {
+  readonly lock: boolean;
+  /** Refuses what the inventory cannot be used for, before anything is opened. @throws UsageError */
+  readonly fits?: (settings: Settings) => unknown;
+}
 
 /** Runs, or with --dry-run plans, one flow; returns what it ended with. */
 export async function runFlow<S, K extends keyof S>(
@@ -23,6 +28,7 @@ export async function runFlow<S, K extends keyof S>(
   let lock: ClusterLock | undefined;
   try {
     const settings = await readSettings(machine, flags, operator);
+    options.fits?.(settings);
     world = await machine.open(settings, await readFlags(machine, flags), operator);
     if (flags.dryRun === true) { await showPlan(machine, flags, flow, world); return undefined; }
     const operation = machine.clock.random(6);

@@ -27,7 +27,8 @@ export async function run<S>(flow: Flow<S>, hands: Hands & Prover): Promise<S[ke
   throw new Error(`flow ${flow.name} did not end after ${MAX_ARROWS} arrows`);
 }
 
-function stopWhereAsked(flow: string, hands: Hands): void {
+/** Between two writes, also within a step that waits. @throws Halt where a signal came or the lock is lost */
+export function stopWhereAsked(flow: string, hands: Hands): void {
   const signal = hands.operator.stopRequested();
   if (signal !== undefined) throw new Halt(haltTexts.stopped(signal, flow, hands.settings.inventory));
   const lost = hands.lock.lost();

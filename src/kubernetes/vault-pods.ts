@@ -1,10 +1,11 @@
 import type { KubernetesSettings } from '../model/settings.ts';
 import { KubeError, type KubeAnswer, type KubeRequest, type KubeWire } from '../ports/kube.ts';
+import { emptyingOf } from './emptying-note.ts';
 
 /** What of a pod's JSON is looked at. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface Pod {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string; readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[] };
-  readonly spec: { readonly nodeName?: string; readonly containers: readonly { readonly name: string; readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[] }[] };
+  readonly spec: { readonly nodeName?: string; readonly volumes?: readonly { readonly name: string; readonly persistentVolumeClaim?: { readonly claimName: string } }[]; readonly containers: readonly { readonly name: string; readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[] }[] };
   readonly status?: {
     readonly phase?: string; readonly podIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason?: string; readonly message?: string }[];
@@ -18,7 +19,10 @@ interface ContainerStatus {
 }
 
 export interface StatefulSet {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly generation?: number };
+  readonly metadata: {
+    readonly name: string; readonly uid: string; readonly generation?: number; readonly resourceVersion?: string;
+    readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: {
     readonly replicas?: number; readonly serviceName?: string;
     readonly template: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }; readonly spec: Pod['spec'] };
@@ -56,7 +60,9 @@ export async function findVaultPods(kube: KubeWire, { namespace, podSelector, re
   ]);
   const set = setOf(sets.items, podSelector, release);
   const mine = pods.items.filter((pod) => set === undefined || owner(pod) === undefined || owner(pod) === set.metadata.name).toSorted((a, b) => ordinal(a.metadata.name) - ordinal(b.metadata.name));
-  const replicas = set === undefined ? [] : Array.from({ length: set.spec.replicas ?? 1 }, (_, index) => `${set.metadata.name}-${index}`);
+  // While it is being emptied, the set itself says 0.
+  const count = set === undefined ? 0 : Math.max(set.spec.replicas ?? 1, emptyingOf(set)?.replicas ?? 0);
+  const replicas = Array.from({ length: count }, (_, index) => `${set?.metadata.name}-${index}`);
   return { set, pods: mine, names: set === undefined ? mine.map(({ metadata }) => metadata.name) : replicas };
 }
 

@@ -1,5 +1,5 @@
 import type { HaltText } from './halt.ts';
-import { all } from './place.ts';
+import { all, each, type Place } from './place.ts';
 
 interface Searched { readonly host: string; readonly path: string; readonly found: string }
 
@@ -40,6 +40,34 @@ export const lostHalts = {
     details: missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`])),
     safe: ['The keys may be on the managers that did not answer: unreachable is never absent.'],
     notDone: ['Nothing was changed.'], next: ['bring those managers back, then run the same command again', `vaultctl status -i ${inventory}`],
+  }),
+  everyManagerFirst: (missing: readonly { host: string; why: string; mend?: string | undefined }[], flow: string, inventory: string): HaltText => ({
+    code: 'every-manager-first', exit: 'undelivered', what: `Not every manager could be asked for keys: ${missing.map(({ host }) => host).join(', ')}`,
+    details: missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`])),
+    safe: ['The keys may be there: unreachable is never absent.'], notDone: ['No storage was deleted.'],
+    next: [`bring those managers back, then: vaultctl ${flow} -i ${inventory}`, `where one is gone for good, and its disk too: take it out of ${inventory}, then run the same command again`],
+  }),
+  stillUnsealed: (nodes: readonly string[], flow: string, inventory: string): HaltText => ({
+    code: 'still-unsealed', exit: 'refused', what: `Vault is still unsealed on ${nodes.join(', ')}: its secrets can still be saved`,
+    safe: ['Nothing is lost as long as that node runs: do NOT restart or seal it.'], notDone: ['No storage was deleted.'],
+    next: ['export the secrets now, with any living token', `when nothing in it is wanted any more: vault operator seal, on each of those nodes, then: vaultctl ${flow} -i ${inventory}`],
+  }),
+  keysUnrejected: (copies: readonly Place[], why: string, inventory: string): HaltText => ({
+    code: 'keys-unrejected', exit: 'refused', what: 'Keys are on the managers that this Vault has not rejected', details: [...each(copies), why],
+    safe: ['Those files were left as they are.'], notDone: ['No storage was deleted.'],
+    next: [`vaultctl status -i ${inventory}`, `let Vault decide: vaultctl install -i ${inventory}   (proves each set)`,
+      `where the storage was being emptied for a snapshot: vaultctl recover --restore-snapshot -i ${inventory}`,
+      `where they are of no use: vaultctl recover --archive -i ${inventory}   (renames them, deletes nothing), or move them away by hand`],
+  }),
+  keysAreLive: (found: readonly Place[], inventory: string): HaltText => ({
+    code: 'keys-are-live', exit: 'refused', what: 'Nothing is lost: Vault accepts keys that a manager holds', details: each(found),
+    safe: [`The live keys are in ${all(found)}.`], notDone: ['No storage was deleted.'], next: [`vaultctl install -i ${inventory}   (unseals it and delivers them to every manager)`],
+  }),
+  notGone: (left: readonly string[], seconds: number, flow: string, inventory: string): HaltText => ({
+    code: 'not-gone', exit: 'resumable', what: `Kubernetes has not let go of everything within ${seconds} s`, details: left,
+    safe: ['The note on the StatefulSet says what is to be deleted: the next run goes on from there.'], notDone: ['The StatefulSet is still scaled to 0.'],
+    next: ['a pod whose node is dead: kubectl delete node NODE, or kubectl delete pod POD --force once that machine is surely off',
+      'a PVC with a finalizer: who owns it must let go (a snapshot controller, a backup program)', `then: vaultctl ${flow} -i ${inventory}`],
   }),
   halfCommit: (snapshots: readonly { host: string; path: string }[], sets: readonly { host: string; path: string }[], unsealed: readonly string[], inventory: string): HaltText => ({
     code: 'half-commit', exit: 'lost', what: 'Vault was cut off in the middle of its own rekey commit: neither the old nor the new keys open it',

@@ -1,29 +1,48 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Fork, Step } from '../engine/flow.ts';
-import { papersOf, reached, snapshotsOn, survey } from '../engine/survey.ts';
+import { papersOf, reached, snapshotsOn, type Survey, survey } from '../engine/survey.ts';
+import type { Eyes, Hands, Prover } from '../engine/world.ts';
+import { emptyingOf } from '../kubernetes/emptying-note.ts';
+import { findVaultPods } from '../kubernetes/vault-pods.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { openNode } from '../vault/unseal.ts';
+import { mustBeRestorable } from './empty-storage.ts';
 import { handsOn, missingOf } from './places.ts';
 import { proveLive, waitForActive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
+import { inKubernetes, refuseUnsealed } from './what-to-empty.ts';
 import { heldFrom } from './which-keys-live.ts';
 import { isInitialised } from './which-world.ts';
 
 export interface Found extends Scene { readonly snapshot: Place }
 
 /** An empty server is restored; one that opens with our keys has been restored by an earlier run; any other is emptied first. */
-export const isServerEmpty: Fork<undefined, { empty: Scene; restored: Scene }> = {
+export const isServerEmpty: Fork<undefined, { empty: Scene; standing: Scene; full: Scene }> = {
   name: 'is-server-empty', title: 'look at every manager and every Vault node',
   look: async (eyes) => {
     const seen = await survey(eyes);
     const missing = missingOf(eyes, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'recover --restore-snapshot', eyes.settings.inventory));
     if (candidatesOf(seen).length === 0) throw new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
-    return isInitialised(eyes, seen) ? { to: 'restored', record: { survey: seen } } : { to: 'empty', record: { survey: seen } };
+    if (await isBeingEmptied(eyes)) return { to: 'full', record: { survey: seen } };
+    return { to: isInitialised(eyes, seen) ? 'standing' : 'empty', record: { survey: seen } };
   },
 };
+
+async function isBeingEmptied(eyes: Eyes): Promise<boolean> {
+  if (eyes.settings.kubernetes === undefined) return false;
+  try {
+    const { kube, settings } = await inKubernetes(eyes);
+    const { set } = await findVaultPods(kube, settings);
+    return set !== undefined && emptyingOf(set) !== undefined;
+  } catch (error) {
+    // Restoring into a server that is reached by its address needs no Kubernetes.
+    if (eyes.settings.kubernetes.reach !== 'address') throw error;
+    return false;
+  }
+}
 
 export const findSnapshot: Step<Scene, Found> = {
   name: 'find-snapshot', title: 'find the newest snapshot on the managers', kind: 'check',
@@ -51,21 +70,50 @@ export const restoreSnapshot: Step<Found, Scene> = {
   },
 };
 
+const UNPROVEN = 'Vault must accept one of the sets';
+
 /** Which of our sets opens what is there now. */
 export const whichSetOpens: Fork<Scene, { keysHeld: Held }> = {
   name: 'which-set-opens', title: 'find the set that opens it',
-  look: async (eyes, { survey: seen }) => {
-    const candidates = candidatesOf(seen);
-    return { is: 'unproven', because: 'Vault must accept one of the sets', likely: { to: 'keysHeld', record: held(heldFrom(eyes, seen, candidates[0]!, candidates)) } };
-  },
+  look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: UNPROVEN, likely: { to: 'keysHeld', record: likely(eyes, seen) } }),
   prove: async (hands, { survey: seen }) => {
-    const candidates: Candidate[] = candidatesOf(seen);
-    const verdict = await proveLive(hands, candidates);
-    if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
-    if (verdict.is === 'none') throw new Halt(haltTexts.emptyFirst(hands.nodes.map(({ name }) => name), papersOf(seen, 'main', 'rotate', 'previous'), hands.settings.inventory));
-    return { to: 'keysHeld', record: held(heldFrom(hands, seen, verdict.candidate, candidates)) };
+    const record = await opening(hands, seen);
+    if (record === undefined) throw notEmpty(hands, seen);
+    return { to: 'keysHeld', record };
   },
 };
+
+/** The same of a server that nobody has restored yet: where none opens it, Kubernetes can empty it. */
+export const opensOrFull: Fork<Scene, { keysHeld: Held; full: Scene }> = {
+  name: 'opens-or-full', title: 'find out whether a set of ours opens it already',
+  look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: UNPROVEN, likely: { to: 'keysHeld', record: likely(eyes, seen) } }),
+  prove: async (hands, { survey: seen }) => {
+    const record = await opening(hands, seen);
+    if (record !== undefined) return { to: 'keysHeld', record };
+    if (hands.settings.kubernetes === undefined) throw notEmpty(hands, seen);
+    const after = await survey(hands);
+    refuseUnsealed(hands, after.nodes, 'recover --restore-snapshot');
+    await mustBeRestorable(hands, after);
+    return { to: 'full', record: { survey: after } };
+  },
+};
+
+function likely(eyes: Eyes, seen: Survey): Held {
+  const candidates = candidatesOf(seen);
+  return held(heldFrom(eyes, seen, candidates[0]!, candidates));
+}
+
+/** Undefined: Vault rejects every set. */
+async function opening(hands: Hands & Prover, seen: Survey): Promise<Held | undefined> {
+  const candidates: Candidate[] = candidatesOf(seen);
+  const verdict = await proveLive(hands, candidates);
+  if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
+  return verdict.is === 'none' ? undefined : held(heldFrom(hands, seen, verdict.candidate, candidates));
+}
+
+function notEmpty(hands: Hands, seen: Survey): Halt {
+  return new Halt(haltTexts.emptyFirst(hands.nodes.map(({ name }) => name), papersOf(seen, 'main', 'rotate', 'previous'), hands.settings.inventory));
+}
 
 function held(record: Held): Held {
   return { ...record, keptAt: [], checkpoint: formatCheckpoint({ top: record.set }), fromCheckpoint: true };

@@ -7,6 +7,7 @@ import { type ConfigureStates, configure } from '../../src/flows/configure.ts';
 import { type DistributeStates, distribute } from '../../src/flows/distribute.ts';
 import { type InstallStates, install } from '../../src/flows/install.ts';
 import { type ImportStates, recoverImport, recoverSnapshot, type RestoreStates } from '../../src/flows/recover.ts';
+import { reinitialise, type ReinitialiseStates } from '../../src/flows/reinitialise.ts';
 import { type RotateStates, rotate } from '../../src/flows/rotate.ts';
 import { type UnsealStates, unseal } from '../../src/flows/unseal.ts';
 import { type VerifyStates, verify } from '../../src/flows/verify.ts';
@@ -14,6 +15,7 @@ import { type VerifyStates, verify } from '../../src/flows/verify.ts';
 /** Every name of a states type, written so that a missing or an invented one does not compile. */
 const states = <S>(names: Record<keyof S, true>): string[] => Object.keys(names);
 const tail = { keysHeld: true, keysReplicated: true, unsealed: true, delivered: true, settled: true, done: true } as const;
+const emptied = { declared: true, scaledDown: true, podsGone: true, claimsGone: true, scaledBack: true } as const;
 
 interface Table { readonly flow: Flow<Record<string, unknown>>; readonly states: readonly string[] }
 const table = <S>(flow: Flow<S>, names: Record<keyof S, true>): Table => ({ flow: flow as unknown as Flow<Record<string, unknown>>, states: states<S>(names) });
@@ -29,7 +31,12 @@ const tables: Record<string, Table> = {
   verify: table<VerifyStates>(verify, { asked: true, standing: true, equal: true, whole: true, bound: true, live: true, tokened: true, done: true }),
   configure: table<ConfigureStates>(configure, { asked: true, standing: true, tokened: true, configured: true, done: true }),
   'recover --import': table<ImportStates>(recoverImport([]), { asked: true, standing: true, ...tail }),
-  'recover --restore-snapshot': table<RestoreStates>(recoverSnapshot, { asked: true, empty: true, found: true, restored: true, ...tail }),
+  'recover --restore-snapshot': table<RestoreStates>(recoverSnapshot, {
+    asked: true, standing: true, full: true, agreed: true, ...emptied, empty: true, found: true, restored: true, ...tail,
+  }),
+  'recover --reinitialise': table<ReinitialiseStates>(reinitialise, {
+    begun: true, lost: true, agreed: true, cleared: true, ...emptied, asked: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true,
+  }),
 };
 
 const targets = ({ arrows }: Flow<Record<string, unknown>>, from: string) => arrows.filter((arrow) => arrow.from === from).flatMap((arrow) => (arrow.is === 'step' ? [arrow.to] : arrow.to));
