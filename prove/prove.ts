@@ -5,10 +5,10 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Scope } from './experiment.ts';
 import { experiments } from './experiments.ts';
-import { recorded, table } from './record.ts';
-import { hits, tally, type Tally } from './tally.ts';
+import { recorded, renewed, row, table } from './record.ts';
+import { hits, tally } from './tally.ts';
 
-const repository = resolve(import.meta.dirname, '..');
+const file = join(resolve(import.meta.dirname, '..'), 'docs/crash-record.md');
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { seed: { type: 'string', default: '1' }, short: { type: 'string' }, dry: { type: 'boolean', default: false } } });
 const unknown = positionals.filter((name) => !experiments.some((one) => one.name === name));
 if (unknown.length > 0) {
@@ -17,10 +17,23 @@ if (unknown.length > 0) {
 }
 const seed = Number(values.seed);
 const scope: Scope = values.short === undefined ? { all: true, seed } : { all: false, short: Number(values.short), seed };
-const wanted = experiments.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-const tallies: Tally[] = [];
+const when = `${new Date().toISOString().slice(0, 10)}, seed ${seed}${scope.all ? '' : ', a sample'}`;
+const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.version}; each row as it was last run, beside whatever else the machine was doing.`;
+const titles = experiments.map(({ title }) => title);
+
+/** After each experiment, so that one that is interrupted takes nothing of the others with it. */
+function written(fresh: ReadonlyMap<string, string>): string {
+  const record = readFileSync(file, 'utf8');
+  const part = [machine, '', table(renewed(record, fresh, titles))].join('\n');
+  if (!values.dry) writeFileSync(file, recorded(record, part));
+  return part;
+}
+
+const fresh = new Map<string, string>();
 const notRun: string[] = [];
-for (const experiment of wanted) {
+let failed = false;
+let part = '';
+for (const experiment of experiments.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
   const missing = experiment.missing();
   if (missing !== undefined) {
     notRun.push(`${experiment.title}: ${missing}`);
@@ -30,17 +43,12 @@ for (const experiment of wanted) {
   const done = await tally(experiment, scope, ({ what, outcome, seen }) => {
     if (outcome !== 'missed') console.log(`  ${outcome.padEnd(11)} ${what}${seen === undefined ? '' : `\n${seen.replace(/^/gm, '      ')}`}`);
   });
-  tallies.push(done);
   console.log(`  ${hits(done)} strikes in ${done.seconds} s; lost ${done.counts.lost}, wrong ${done.counts.wrong}`);
+  fresh.set(experiment.title, row(done, when));
+  failed ||= done.failures.length > 0;
+  part = written(fresh);
 }
-const day = new Date().toISOString().slice(0, 10);
-const machine = `${day}, ${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), Node ${process.version}, seed ${seed}${scope.all ? '' : `, about ${scope.short} of each (\`--short\`)`}`;
-const part = [`${machine}.`, '', table(tallies), ...(notRun.length > 0 ? ['', 'Not run here:', '', ...notRun.map((line) => `- ${line}`)] : [])].join('\n');
 console.log(`\n${part}`);
-const whole = positionals.length === 0 && scope.all && !values.dry;
-if (whole) {
-  const file = join(repository, 'docs/crash-record.md');
-  writeFileSync(file, recorded(readFileSync(file, 'utf8'), part));
-  console.log('\nwritten to docs/crash-record.md');
-}
-process.exitCode = tallies.some(({ failures }) => failures.length > 0) ? 1 : 0;
+for (const line of notRun) console.log(`not run here: ${line}`);
+console.log(values.dry ? '\nnothing written (--dry)' : '\nwritten to docs/crash-record.md');
+process.exitCode = failed ? 1 : 0;
