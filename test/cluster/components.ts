@@ -56,7 +56,7 @@ export function componentCommands({ folder, programs }: Given): { readonly [name
     ],
     'kube-controller-manager': [
       programs['kube-controller-manager'], ...asClient(at('controller-manager.kubeconfig')), '--use-service-account-credentials', `--root-ca-file=${pki('ca.crt')}`,
-      `--service-account-private-key-file=${pki('sa.key')}`, '--leader-elect=false', '--bind-address=127.0.0.1', '--enable-hostpath-provisioner',
+      `--service-account-private-key-file=${pki('sa.key')}`, '--leader-elect=false', '--bind-address=127.0.0.1', '--enable-hostpath-provisioner', '--pvclaimbinder-sync-period=2s',
       `--flex-volume-plugin-dir=${at('volume-plugins')}`,
     ],
     'kube-scheduler': [programs['kube-scheduler'], ...asClient(at('scheduler.kubeconfig')), '--leader-elect=false', '--bind-address=127.0.0.1'],
