@@ -1,44 +1,67 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ended, KilledWorld } from '../test/real/killed-world.ts';
 import { chosen, type Experiment, type Trial } from './experiment.ts';
-import { makeReady } from './flow.ts';
+import { type Flow, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
 import { inLanes } from './lanes.ts';
 
-const ROUNDS = 8;
-const TOGETHER: readonly { readonly first: 'install' | 'rotate'; readonly verbs: readonly string[] }[] = [
+/** How long after each other they press the key. An install takes two seconds, a rotation one. */
+const APART_MS = [0, 0, 0, 10, 30, 60, 120, 250, 500, 900];
+const TOGETHER: readonly { readonly first: Flow; readonly verbs: readonly string[] }[] = [
   { first: 'install', verbs: ['install', 'install', 'install'] },
   { first: 'rotate', verbs: ['rotate', 'rotate', 'rotate'] },
   { first: 'rotate', verbs: ['rotate', 'install', 'unseal'] },
   { first: 'rotate', verbs: ['distribute', 'rotate', 'verify'] },
+  { first: 'install', verbs: ['install', 'rotate', 'unseal'] },
 ];
-interface Meeting { readonly first: 'install' | 'rotate'; readonly verbs: readonly string[]; readonly staggerMs: number }
+interface Meeting { readonly first: Flow; readonly verbs: readonly string[]; readonly apartMs: number }
 
+/** Three managers, and each operator works from another one. */
 export const threeOperators: Experiment = {
   name: 'three-operators',
-  title: 'Three operators at once, from different managers: the same flow, and different ones',
+  title: 'three operators at once, each from another manager: the same flow, and different ones',
   missing: () => undefined,
   trials: (scope) => inLanes([{
-    start: () => KilledWorld.start(),
-    items: () => Promise.resolve(chosen(TOGETHER.flatMap(({ first, verbs }) => Array.from({ length: ROUNDS }, (_, round): Meeting => ({ first, verbs, staggerMs: round * 45 }))), scope)),
+    start: () => KilledWorld.start('plain', undefined, 3),
+    items: async () => chosen(APART_MS.flatMap((apartMs) => TOGETHER.map(({ first, verbs }): Meeting => ({ first, verbs, apartMs }))), scope),
     strike,
   }]),
 };
 
-/** Done, somebody else's turn (6), somebody else's work half seen (4, 5, 7, 8 are answers too, if they are true). */
-async function strike(world: KilledWorld, { first, verbs, staggerMs }: Meeting): Promise<Trial> {
+async function strike(world: KilledWorld, { first, verbs, apartMs }: Meeting): Promise<Trial> {
   await makeReady(world, first);
-  const what = `${verbs.join(', ')} at once, ${staggerMs} ms apart`;
-  const ended = await Promise.all(verbs.map(async (verb, index) => {
-    await sleep(index * staggerMs);
-    return world.begin([verb, '-l', world.names[index % world.names.length]!]).ended;
+  const before = world.front.requests.length;
+  const all = await Promise.all(verbs.map(async (verb, index) => {
+    await sleep(index * apartMs);
+    return { verb, ...await world.begin([verb, '-l', world.names[index]!]).ended };
   }));
-  const amiss = ended.find((one) => !isAnswer(one));
-  if (amiss !== undefined) return { what, outcome: amiss.code === 3 ? 'lost' : 'wrong', seen: `one of them ended with ${amiss.code ?? amiss.signal}:\n${amiss.text}` };
-  if (!ended.some(({ code }) => code === 0)) return { what, outcome: 'wrong', seen: `none of them did it:\n${ended.map(({ text }) => text).join('\n---\n')}` };
-  const silent = ended.find(({ code, text }) => code === 6 && !/m1|m2|pid|Another|another/.test(text));
-  if (silent !== undefined) return { what, outcome: 'wrong', seen: `it does not say who holds the lock:\n${silent.text}` };
-  return judged(world, what, first, { code: 4, signal: null, text: '(three at once)' });
+  const asked = (request: string) => world.front.requests.slice(before).filter(({ method, path }) => `${method} ${path}` === request).length;
+  const what = `${verbs.join(', ')} at once, ${apartMs} ms apart`;
+  const wrong = amiss(all, asked);
+  if (wrong !== undefined) return { what, outcome: all.some(({ code }) => code === 3) ? 'lost' : 'wrong', seen: `${wrong}\n${all.map(({ verb, code, text }) => `--- ${verb} ended with ${code}:\n${text}`).join('\n')}` };
+  return judged(world, what, first, { code: 4, signal: null, text: `(${what})` });
 }
 
-function isAnswer({ code }: Ended): boolean { return code !== null && [0, 4, 6].includes(code); }
+type Run = Ended & { readonly verb: string };
+
+function amiss(all: readonly Run[], asked: (request: string) => number): string | undefined {
+  const strange = all.find((one) => !isAnswer(one, all));
+  if (strange !== undefined) return `${strange.verb} ended with ${strange.code ?? strange.signal}`;
+  const lying = all.find((one) => one.code === 6 && !one.text.includes('has not yet written who it is') && !all.some((other) => other !== one && one.text.includes(operationOf(other))));
+  if (lying !== undefined) return `${lying.verb} does not say whose turn it is`;
+  if (!all.some(({ code }) => code === 0)) return 'none of them did it';
+  if (all.some(({ verb }) => verb === 'install') && asked('PUT sys/init') > 1) return 'Vault was initialised more than once';
+  // A rotation begins one rekey, and ends it; who did not rotate began none. (A proof is a rekey as well.)
+  const rotated = all.filter(({ code }) => code === 0).length;
+  return all.every(({ verb }) => verb === 'rotate') && asked('PUT sys/rekey/init') !== rotated ? `${rotated} rotated, and ${asked('PUT sys/rekey/init')} rekeys were begun` : undefined;
+}
+
+/** Done, or somebody else's turn; what looks at an install or a rotation in the middle may find it there; and before an install there is nothing to rotate or open. */
+function isAnswer({ verb, code, text }: Run, all: readonly Run[]): boolean {
+  if (code === 0 || code === 6) return true;
+  const installing = all.some((one) => one.verb === 'install');
+  if (code === 4) return verb === 'unseal' || (verb === 'rotate' && installing) || (verb === 'install' && all.some((one) => one.verb === 'rotate'));
+  return verb !== 'install' && installing && /not initialised/i.test(text);
+}
+
+function operationOf({ text }: Run): string { return /\(operation ([0-9a-f]{12})\)/.exec(text)?.[1] ?? 'none'; }

@@ -15,9 +15,9 @@ export interface Begun { readonly child: ChildProcess; readonly ended: Promise<E
 /** `m2` behind a real sshd on 127.0.NET.1, or elsewhere; lines for its sshd_config. */
 export type SecondOverSsh = Pick<SshdOptions, 'net' | 'config' | 'at' | 'under'>;
 
-/** The real program on a real server behind a front that strikes at chosen requests; two managers: this machine, and this machine again or a real sshd. */
+/** The real program on a real server behind a front that strikes at chosen requests; two managers, or more: this machine, and this machine again, or a real sshd for the second one. */
 export class KilledWorld {
-  readonly names = ['m1', 'm2'];
+  readonly names: readonly string[];
   readonly folder: string;
   readonly vault: Servers;
   readonly front: TokenFront;
@@ -27,7 +27,8 @@ export class KilledWorld {
   #before = 0;
   readonly inventory: string;
 
-  private constructor(folder: string, vault: Servers, front: TokenFront, sshd: SshdWorld | undefined) {
+  private constructor(folder: string, managers: number, vault: Servers, front: TokenFront, sshd: SshdWorld | undefined) {
+    this.names = Array.from({ length: managers }, (_, index) => `m${index + 1}`);
     this.folder = folder;
     this.vault = vault;
     this.front = front;
@@ -40,11 +41,11 @@ export class KilledWorld {
     this.#freshManagers();
   }
 
-  static async start(mode: FrontMode = 'plain', second?: SecondOverSsh): Promise<KilledWorld> {
+  static async start(mode: FrontMode = 'plain', second?: SecondOverSsh, managers = 2): Promise<KilledWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kill-'));
     const vault = await startVault(join(folder, 'vault'));
     const sshd = second === undefined ? undefined : await startSshd({ world: join(folder, 'sshd'), names: ['m2'], ...second });
-    return new KilledWorld(folder, vault, await startTokenFront(vault.addresses[0]!, mode), sshd);
+    return new KilledWorld(folder, managers, vault, await startTokenFront(vault.addresses[0]!, mode), sshd);
   }
 
   async end(): Promise<void> {
