@@ -1,7 +1,7 @@
 // Images of the cluster's pods: docker archives written by hand from static binaries, since no registry is asked.
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import process from 'node:process';
 
 export interface Image {
@@ -82,8 +82,10 @@ function staticBinary(path: string): string {
 
 /** Writes the archive into `folder`, unless it is there; its path is named for all that is in it. */
 export function writeArchive(folder: string, image: Image): string {
-  const layer = tar(image.entries.map(header));
-  const digest = createHash('sha256').update(layer).digest('hex');
+  const path = join(folder, `${digestOf(JSON.stringify({ ...image, entries: image.entries.map(inShort) })).slice(0, 12)}.tar`);
+  if (existsSync(path)) return path;
+  const layer = tar(image.entries.map(inTar));
+  const digest = digestOf(layer);
   const config = Buffer.from(JSON.stringify({
     architecture: { x64: 'amd64' }[process.arch as string] ?? process.arch,
     os: 'linux',
@@ -91,20 +93,28 @@ export function writeArchive(folder: string, image: Image): string {
     rootfs: { type: 'layers', diff_ids: [`sha256:${digest}`] },
     history: [{ created: '2026-01-01T00:00:00Z' }],
   }));
-  const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
-  const path = join(folder, `${configName.slice(0, 12)}.tar`);
-  if (existsSync(path)) return path;
+  const configName = `${digestOf(config)}.json`;
   const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [image.name], Layers: [`${digest}/layer.tar`] }]));
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(folder, { recursive: true });
   const file = openSync(`${path}.${process.pid}`, 'w', 0o644);
   try {
-    const archive: [string, Buffer][] = [[configName, config], [`${digest}/layer.tar`, layer], ['manifest.json', manifest]];
-    writeAll(file, tar(archive.map(([name, content]) => header({ path: name, is: 'file', from: content }))));
+    const files: [string, Buffer][] = [[configName, config], [`${digest}/layer.tar`, layer], ['manifest.json', manifest]];
+    writeAll(file, tar(files.map(([name, content]) => inTar({ path: name, is: 'file', from: content }))));
   } finally {
     closeSync(file);
   }
   renameSync(`${path}.${process.pid}`, path);
   return path;
+}
+
+const digestOf = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+
+/** A program is known by its size and its time: reading all of them takes seconds, and every start asks. */
+function inShort(entry: Entry): unknown {
+  if (entry.is !== 'file') return entry;
+  if (typeof entry.from !== 'string') return { ...entry, from: digestOf(entry.from) };
+  const { size, mtimeMs } = statSync(entry.from);
+  return { ...entry, size, mtimeMs };
 }
 
 function writeAll(file: number, bytes: Buffer): void {
@@ -119,7 +129,7 @@ function tar(parts: readonly Buffer[][]): Buffer {
 }
 
 /** A header of POSIX ustar, and the file behind it in whole blocks. Times are nought: equal files make equal images. */
-function header(entry: Entry): Buffer[] {
+function inTar(entry: Entry): Buffer[] {
   const content = entry.is === 'file' ? (typeof entry.from === 'string' ? readFileSync(entry.from) : entry.from) : Buffer.alloc(0);
   const block = Buffer.alloc(BLOCK);
   const octal = (value: number, at: number, length: number) => block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at);

@@ -15,7 +15,8 @@ const verbs = {
     if (await findCluster(folder) !== undefined) return console.log('the cluster is up already; npm run cluster -- env says how to use it');
     const missing = stillToBuild();
     if (missing.length > 0) console.log(`to be built first, once: ${missing.join(', ')}; usually 10 to 20 minutes in all on two cores, because Kubernetes is 2 million lines of Go`);
-    console.log('starting; usually 10 to 20 s: certificates 1 s, the API server 5 s (it makes its own first objects), images 5 s (they are unpacked), DNS 5 s (the first pod)');
+    console.log('starting; usually 10 to 20 s: certificates 2 s, the API server 5 s (it makes its own first objects), DNS 5 s (the first pod); the first time 10 s more, to unpack the images of the pods');
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void giveUp());
     const cluster = await startCluster({ folder, outlivesUs: true, tell: (line) => console.log(line) });
     console.log(`\nup. To use it:\n${usage(cluster)}\nand to end it: npm run cluster -- down`);
   },
@@ -34,6 +35,13 @@ const verbs = {
     console.log(await cluster.kubectlDo(['get', 'nodes,pods,pvc,services', '--all-namespaces', '-o', 'wide']));
   },
 };
+
+/** Half a cluster is of no use to anybody. */
+async function giveUp(): Promise<void> {
+  console.error('stopped while starting: what was started is ended');
+  await stopCluster(folder);
+  process.exit(130);
+}
 
 async function running(): Promise<Cluster> {
   const cluster = await findCluster(folder);

@@ -142,7 +142,7 @@ async function bringUp(cluster: Cluster, namespaces: Namespaces, { programs }: C
   startComponent('kube-scheduler');
   startComponent('kubelet');
   startComponent('kube-proxy');
-  await kubectlDo(['apply', '--server-side', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: firstObjects(cluster.images) }));
+  await kubectlDo(['create', '--validate=false', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: firstObjects(cluster.images) }));
   clock('first objects');
   await until('the node is Ready', READY_WITHIN_MS, async () => (await kubectlDo(['get', 'nodes', '-o', 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'])) === 'True');
   clock('node Ready');
