@@ -1,6 +1,25 @@
 import { wipe } from '../model/secret.ts';
 
 const LIMIT_BYTES = 64 << 20;
+/** A banner is shorter. */
+const BEFORE_BYTES = 1 << 20;
+
+/** What follows the line `mark`: a login shell's own words (a banner in ~/.bashrc) may come first. @throws Error where the mark does not come */
+export async function* afterMark(source: AsyncIterable<Uint8Array>, mark: string): AsyncIterable<Uint8Array> {
+  const wanted = Buffer.from(`\n${mark}\n`);
+  let before: Buffer | undefined = Buffer.alloc(0);
+  for await (const chunk of source) {
+    if (before === undefined) { yield chunk; continue; }
+    before = Buffer.concat([before, chunk]);
+    const at = before.indexOf(wanted);
+    if (at < 0 && before.length > BEFORE_BYTES) break;
+    if (at < 0) continue;
+    const first = Uint8Array.from(before.subarray(at + wanted.length));
+    before = undefined;
+    if (first.length > 0) yield first;
+  }
+  if (before !== undefined) throw new Error('the host said something else than was asked of it');
+}
 
 /** Reads lines and marked parts from a script that stays. */
 export class ChannelReader {

@@ -253,7 +253,7 @@ export function breakLockScript(path: string, ids: { hex: string }): RemoteScrip
 }
 
 /** First half of a large write: everything on stdin into a new sibling, synced; prints its size. */
-export function storeScript(path: string, fence: Fence, ids: { hex: string }): string {
+export function storeScript(path: string, fence: Fence, ids: { mark: string; hex: string }): string {
   const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
   const folder = quoted(folderOf(path));
   return `S=${sibling}
@@ -261,7 +261,7 @@ guard ${quoted(folderOf(fence.lockPath))}; fence ${quoted(fence.lockPath)} ${quo
 [ -e ${folder} ] || { mkdir -p -m 700 -- ${folder} && sync ${quoted(folderOf(folderOf(path)))}; } || exit ${FAILED}
 safe ${folder} ${quoted(path)}; make "$S"
 dd bs=65536 conv=fsync >&7 || { drop "$S"; exit ${FAILED}; }
-size "$S"
+printf '\\n${ids.mark}\\n'; size "$S"
 `;
 }
 
@@ -290,8 +290,8 @@ line; printf "$c" >>${quoted(path)} || exit ${FAILED}
   return { text, stdin: asStdin(lines) };
 }
 
-export function fetchScript(path: string): string {
+export function fetchScript(path: string, mark: string): string {
   return `[ -f ${quoted(path)} ] || fail io ${quoted(`${path} is not there`)}
-cat -- ${quoted(path)} || exit ${FAILED}
+printf '\\n${mark}\\n'; cat -- ${quoted(path)} || exit ${FAILED}
 `;
 }

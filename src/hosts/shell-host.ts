@@ -2,7 +2,7 @@ import type { Clock } from '../ports/clock.ts';
 import { type ApplyAnswer, type Fence, type FileOperation, HostError, type HostHands, type HostSight, type LockAnswer, type LockWords, type LookQuestion, type PreparedWrite } from '../ports/hosts.ts';
 import { wipe } from '../model/secret.ts';
 import type { Shell, ShellChannel } from '../ports/shell.ts';
-import { ChannelReader } from './channel-reader.ts';
+import { afterMark, ChannelReader } from './channel-reader.ts';
 import { same } from './durable-write.ts';
 import { errorOf, lookAnswer, readBackParts } from './remote-answer.ts';
 import { applyScript, breakLockScript, commitScript, dropScript, fetchScript, library, lookScript, noteScript, prepareScript, type RemoteScript, storePlaceScript, storeScript } from './remote-script.ts';
@@ -131,7 +131,7 @@ export class ShellHost implements HostHands {
     }
     channel.end();
     const reader = new ChannelReader(channel.stdout);
-    const size = await this.#within(channel, reader.line());
+    const size = await this.#within(channel, reader.until(`\n${ids.mark}\n`)) === undefined ? undefined : await this.#within(channel, reader.line());
     // To the end of the output: a channel closes only when everything was read.
     if (size !== undefined) await this.#within(channel, reader.line());
     const { code, stderr } = await channel.exit;
@@ -145,12 +145,16 @@ export class ShellHost implements HostHands {
   }
 
   async *fetch(path: string): AsyncIterable<Uint8Array> {
-    const channel = await this.#shell.open(this.#library + fetchScript(path));
+    const { mark } = this.#ids();
+    const channel = await this.#shell.open(this.#library + fetchScript(path, mark));
     channel.end();
     let whole = false;
     try {
-      yield* channel.stdout;
+      yield* afterMark(channel.stdout, mark);
       whole = true;
+    } catch (error) {
+      const { code, stderr } = await this.#within(channel, channel.exit);
+      throw code === 0 ? new HostError(this.name, 'io', `${path}: ${(error as Error).message}`, undefined, { cause: error }) : errorOf(this.name, { code, stderr });
     } finally {
       if (!whole) channel.kill();
     }

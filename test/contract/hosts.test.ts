@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { LocalShell } from '../../src/adapters/local-shell.ts';
@@ -43,3 +43,15 @@ else {
 
 hostsContract('a real sshd', () => sshBench({ net: 71 }));
 hostsContract('a real sshd without sftp and with one session a connection', () => sshBench({ net: 72, sftp: false, config: ['MaxSessions 1'] }));
+
+if (userInfo().shell?.endsWith('/bash') !== true) notRun('the hosts contract behind a login shell that prints a banner', 'the banner is made with BASH_ENV, and the login shell here is not bash');
+else {
+  hostsContract('a real sshd whose login shell prints a banner', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vaultctl-banner-'));
+    const banner = join(folder, 'banner.sh');
+    writeFileSync(banner, 'echo "*** Welcome to node1 ***"; echo held by the law; echo; echo 7\n');
+    // SHLVL: bash reads ~/.bashrc too where it thinks that sshd began it.
+    const bench = await sshBench({ net: 79, config: [`SetEnv BASH_ENV=${banner} SHLVL=5`] });
+    return { ...bench, close: async () => { await bench.close(); rmSync(folder, { recursive: true }); } };
+  });
+}
