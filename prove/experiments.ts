@@ -7,8 +7,9 @@ import { requestBoundaries } from './request-boundaries.ts';
 import { syscallsLocal } from './syscalls-local.ts';
 import { syscallsManager } from './syscalls-manager.ts';
 import { threeOperators } from './three-operators.ts';
+import { vaultCluster } from './vault-cluster.ts';
 import { vaultCommit } from './vault-commit.ts';
 import { vaultNodes } from './vault-nodes.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCommit, threeOperators];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCluster, vaultCommit, threeOperators];

@@ -49,7 +49,8 @@ function amiss(all: readonly Run[], asked: (request: string) => number): string 
   if (strange !== undefined) return `${strange.verb} ended with ${strange.code ?? strange.signal}`;
   const lying = all.find((one) => one.code === 6 && !one.text.includes('has not yet written who it is') && !all.some((other) => other !== one && one.text.includes(operationOf(other))));
   if (lying !== undefined) return `${lying.verb} does not say whose turn it is`;
-  if (!all.some(({ code }) => code === 0)) return 'none of them did it';
+  // Who had the lock may have found nothing to rotate or to open.
+  if (all.every(({ code }) => code === 6)) return 'none of them did it, and none of them could';
   if (all.some(({ verb }) => verb === 'install') && asked('PUT sys/init') > 1) return 'Vault was initialised more than once';
   // A rotation begins one rekey, and ends it; who did not rotate began none. (A proof is a rekey as well.)
   const rotated = all.filter(({ code }) => code === 0).length;

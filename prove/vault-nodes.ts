@@ -23,7 +23,7 @@ function lane(flow: Flow, scope: Scope): Lane<Strike> {
     start: () => KilledWorld.start(),
     items: async (world) => {
       await leftAlone(world, flow);
-      return chosen(world.requests().flatMap((request, index) => HURTS.map((hurt): Strike => ({ flow, at: index + 1, request, hurt }))), scope);
+      return chosen(world.requests().flatMap((request, index) => HURTS.map((_hurt, which): Strike => ({ flow, at: index + 1, request, hurt: HURTS[(index + which) % HURTS.length]! }))), scope);
     },
     strike,
   };

@@ -1,10 +1,13 @@
 import { describe } from 'node:test';
+import { managerNetwork } from '../../prove/manager-network.ts';
+import { managerSshd } from '../../prove/manager-sshd.ts';
 import { powerCut } from '../../prove/power-cut.ts';
 import { threeOperators } from '../../prove/three-operators.ts';
+import { vaultCluster } from '../../prove/vault-cluster.ts';
 import { vaultCommit } from '../../prove/vault-commit.ts';
 import { vaultNodes } from '../../prove/vault-nodes.ts';
 import { samples } from './short-cut.ts';
 
 describe('the world around the real program, struck where it hurts', { timeout: 600_000 }, () => {
-  samples([[powerCut, 6], [vaultNodes, 8], [vaultCommit, 3], [threeOperators, 4]]);
+  samples([[powerCut, 6], [managerSshd, 6], [managerNetwork, 6], [vaultNodes, 6], [vaultCluster, 2], [vaultCommit, 2], [threeOperators, 3]]);
 });
