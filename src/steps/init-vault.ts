@@ -1,7 +1,8 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
+import { setsIn } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
-import { reached, type ReachedManager } from '../engine/survey.ts';
-import type { Hands } from '../engine/world.ts';
+import { papersOf, reached, type ReachedManager, survey } from '../engine/survey.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
@@ -26,6 +27,8 @@ export const initVault: Step<Scene, Held> = {
     const node = eyes.nodes[0]!;
     const status = await eyes.vault.sealStatus(node.address);
     if (!status.initialized) return { is: 'pending' };
+    const overtaken = await overtakenBy(eyes);
+    if (overtaken !== undefined) return { is: 'stuck', halt: overtaken };
     const master = masterOf(eyes, scene.survey);
     return { is: 'stuck', halt: initReplyLost(eyes, [{ host: master.manager.name, path: master.manager.paths.installCheckpoint }], 'just now') };
   },
@@ -53,10 +56,17 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
     const cannotHaveActed = error instanceof WireError && error.reached === 'before';
     if (cannotHaveActed) throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), false, intent, hands.settings.inventory), { cause: error });
     if (error instanceof VaultError && error.says('cluster already has state')) throw new Halt(haltTexts.initCutOff(node.name, messageOf(error), intent, hands.settings.inventory), { cause: error });
-    if (await becameInitialised(hands, node.address)) throw initReplyLost(hands, [intent], 'just now');
+    if (await becameInitialised(hands, node.address)) throw await overtakenBy(hands) ?? initReplyLost(hands, [intent], 'just now');
     if (error instanceof VaultError) throw error;
     throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), true, intent, hands.settings.inventory), { cause: error });
   }
+}
+
+/** Keys on a manager since we looked: somebody who broke our lock initialised this Vault, and nothing of it is lost. */
+async function overtakenBy(eyes: Eyes): Promise<Halt | undefined> {
+  const holders = papersOf(await survey(eyes), 'main', 'install', 'sibling').filter((paper) => setsIn(paper).length > 0);
+  if (holders.length === 0) return undefined;
+  return new Halt(haltTexts.lockLost(`Vault was initialised meanwhile, and its keys are in ${holders.map(({ host, path }) => `${host}:${path}`).join(', ')}`, 'install', eyes.settings.inventory));
 }
 
 async function becameInitialised(hands: Hands, address: string): Promise<boolean> {

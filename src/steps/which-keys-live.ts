@@ -48,12 +48,9 @@ async function liveWithoutProof(survey: Survey): Promise<Candidate | undefined> 
   const mains = papersOf(survey, 'main');
   const [first] = mains;
   if (first?.is !== 'set' || !mains.every((main) => main.is === 'set' && sameSet(main.set, first.set))) return undefined;
-  for (const { about } of reached(survey)) {
-    if (about === undefined) continue;
-    if (about.rejectedAt !== undefined || about.clusterId !== clusterId || !(await aboutNames(about, first.set))) return undefined;
-    return candidatesOf(survey).find(({ set }) => sameShares(set, first.set));
-  }
-  return undefined;
+  const abouts = reached(survey).flatMap(({ about }) => (about === undefined ? [] : [about]));
+  for (const about of abouts) if (about.rejectedAt !== undefined || about.clusterId !== clusterId || !(await aboutNames(about, first.set))) return undefined;
+  return abouts.length === 0 ? undefined : candidatesOf(survey).find(({ set }) => sameShares(set, first.set));
 }
 
 function nothingFound(eyes: Eyes, survey: Survey): Halt {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FaultKind } from '../sim/process.ts';
 import { befall } from './befall.ts';
+import { play } from './play.ts';
 import { prepare, type Start } from './prepare.ts';
 import { describe, flowOf, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
 import { parseSchedule, type Schedule } from './schedule.ts';
@@ -146,4 +147,22 @@ test('Vault restored from before the last rotation: rotate says so and names the
 test('a node that is sealed between the two questions of the last look is not called open', async () => {
   const { story } = await endsWell('install-1x1', [{ kind: 'node-sealed', on: /^vault v1 GET sys\/health$/, nth: 99 }]);
   assert.deepEqual(story, ['install: halt nodes-closed', 'install: done']);
+});
+
+test('whoever finds Vault initialised by somebody who broke its lock does not call the keys lost, and nothing is to be emptied', async () => {
+  const setting = settingNamed('install-2x1');
+  const calls = await callsOf(await prepare(setting), 'install');
+  const init = calls.indexOf('vault v1 PUT sys/init');
+  const lastLook = calls.findLastIndex((call, index) => index < init && call === 'vault v1 GET sys/seal-status');
+  for (let at = 0; at <= lastLook; at += 1) {
+    if (calls[at]!.startsWith('disk')) continue;
+    const { wrong, story } = await play(await prepare(setting), 'install', [[{ kind: 'second', at, when: '', detail: ['install', 'm2', '9999', 'unlock'] }]]);
+    assert.equal(wrong, undefined, `asleep before call ${at}: ${story.join(' > ')}`);
+    assert.ok(at < lastLook || story[0] === 'install: halt lock-lost', story.join(' > '));
+  }
+});
+
+test('one manager that notes that Vault rejects its keys is believed, whatever the about of another still says', async () => {
+  const { story } = await endsWell('rotate-2x1-local-twice', ['restore:0', { kind: 'disk-full', on: /^disk m1 create .*vault-unseal\.about\.json/ }]);
+  assert.deepEqual(story.slice(-2), ['install: halt restored', 'install: done']);
 });

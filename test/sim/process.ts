@@ -56,6 +56,8 @@ export class SimProcess {
 
   #pause: Pause | undefined;
   #asleep: Promise<void> | undefined;
+  /** Calls for a guard that have not returned: whoever falls asleep among them may wake up with it, or hold it in its sleep. */
+  #asking = 0;
 
   constructor(faults: readonly Fault[] = [], boundary: Boundary = () => undefined, pause?: Pause) {
     this.faults = faults;
@@ -76,8 +78,9 @@ export class SimProcess {
     this.calls.push(call);
     if (call.index > MOST_CALLS) this.#fail(new Error(`more than ${MOST_CALLS} calls: it never ends`));
     this.#bound(call, 'before');
-    if (this.#pause !== undefined && (this.#pause.where === undefined ? this.#pause.at === call.index : this.#pause.at <= call.index && this.#pause.where())) await this.#sleep(this.#pause);
+    if (this.#pause !== undefined && (this.#pause.where === undefined ? this.#pause.at === call.index : this.#pause.at <= call.index && this.#asking === 0 && this.#pause.where())) await this.#sleep(this.#pause);
     if (this.#dead) await this.#never();
+    if (what.startsWith('guard ')) this.#asking += 1;
     return { call, fault: this.#faultAt(call) };
   }
 
@@ -101,6 +104,7 @@ export class SimProcess {
   async leave(call: PortCall): Promise<void> {
     if (this.#asleep !== undefined) await this.#asleep;
     if (this.#dead) await this.#never();
+    if (call.what.startsWith('guard ')) this.#asking -= 1;
     this.#bound(call, 'after');
   }
 
