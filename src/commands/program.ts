@@ -58,7 +58,12 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .addOption(new Option('--revoke-root', 'leave no root token (says what that costs)').conflicts('rootToken'))
     .option('--no-snapshot', 'rotate without the snapshot that cures a commit cut short')
     .action((flags: FlowFlags) => flow(flags, 'rotate'));
-  flowFlags(verb('unseal', 'unseal every node from any one source of keys')).action(async (flags: FlowFlags) => { code = await (await import('./flow-verbs.ts')).unsealNodes(machine, flags); });
+  flowFlags(verb('unseal', 'unseal every node from any one source of keys'))
+    .option('--watch', 'go on for ever: unseal what is sealed again, until a signal comes')
+    .action(async (flags: FlowFlags & { watch?: boolean }) => {
+      if (flags.watch === true && flags.dryRun !== true) return (await import('./unseal-watch.ts')).watchNodes(machine, flags);
+      code = await (await import('./flow-verbs.ts')).unsealNodes(machine, flags);
+    });
   common(verb('status', 'what is where, what is wrong, what to run next')).action(async (flags: CommonFlags) => { code = await (await import('./status.ts')).status(machine, flags); });
   flowFlags(verb('verify', 'prove without damage that the files on every manager open this Vault')).action((flags: FlowFlags) => flow(flags, 'verify'));
   flowFlags(verb('distribute', 'heal every manager from a copy that is proven live'))

@@ -8,7 +8,7 @@ import type { CommonFlags, Machine, World } from './context.ts';
 import { readFlags, readSettings } from './settings.ts';
 
 /** `unseal` must work while everything else is down: it takes no lock and writes on no manager. */
-const noLock: ClusterLock = {
+export const noLock: ClusterLock = {
   fence: () => { throw new Error('a flow without a lock writes on no manager'); },
   lost: () => undefined, orphan: undefined, proof: async () => undefined, retake: async () => false, release: async () => undefined,
 };

@@ -14,6 +14,8 @@ export interface Eyes {
   /** In the order of `settings.managers`. */
   readonly hosts: readonly HostEyes[];
   readonly nodes: readonly ClusterNode[];
+  /** Looks in Kubernetes which pods there shall be by now, and fills `nodes` with them. Only where they are found there. */
+  readonly findNodes?: () => Promise<void>;
   readonly vault: VaultEyes;
   /** Opens Kubernetes, where the inventory speaks of one. */
   readonly kube?: () => Promise<KubeWire>;

@@ -20,7 +20,7 @@ const forShares = ['--shares', '--threshold'];
 const verbs: Record<string, readonly string[]> = {
   install: [...common, ...forFlows, ...forShares, '--accept-restored'],
   rotate: [...common, ...forFlows, ...forShares, '--root-token', '--revoke-root', '--no-snapshot'],
-  unseal: [...common, ...forFlows],
+  unseal: [...common, ...forFlows, '--watch'],
   status: common,
   verify: [...common, ...forFlows],
   distribute: [...common, ...forFlows, '--accept-restored'],
