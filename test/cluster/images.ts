@@ -69,6 +69,7 @@ export function clusterImages(built: { readonly pause: Built; readonly coredns: 
 /** `server …` is Vault's; what names a program is run as it is. */
 const entryPoint = '#!/bin/sh\ncase "${1:-server}" in\n  server) shift; exec vault server -config=/vault/config "$@" ;;\n  *) exec "$@" ;;\nesac\n';
 
+// wget and nc take addresses only: a static program of glibc's finds no names in an image that has no libraries.
 const applets = [
   'sh', 'cat', 'chmod', 'chown', 'cp', 'cut', 'date', 'dd', 'df', 'env', 'false', 'find', 'grep', 'head', 'hostname', 'id', 'kill', 'ls', 'mkdir', 'mv', 'nc', 'nslookup',
   'pidof', 'ps', 'rm', 'sed', 'sleep', 'sort', 'stat', 'sync', 'tail', 'test', 'touch', 'true', 'wc', 'wget', 'xargs',

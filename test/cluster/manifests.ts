@@ -3,13 +3,16 @@ import type { ImageNames } from './images.ts';
 
 export const DNS_ADDRESS = '10.96.0.10';
 
+// A name that is not there yet is asked for again after a second: pods of a StatefulSet look for each other at once.
 const corefile = `.:53 {
   errors
   ready
   kubernetes cluster.local in-addr.arpa ip6.arpa {
     ttl 5
   }
-  cache 5
+  cache 5 {
+    denial 1000 1 1
+  }
 }
 `;
 
