@@ -48,7 +48,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   ]);
   const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }) });
   const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error; });
-  const wire = new HttpWire({ ca: settings.vault.ca ?? pods?.ca, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
+  const wire = new HttpWire({ get ca() { return settings.vault.ca ?? pods?.ca(); }, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
   const end = journalOn(master, hosts.find(({ name }) => name === settings.master));
   const { kubernetes } = settings;
@@ -57,6 +57,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
     ...(openKube === undefined ? {} : { kube: openKube }),
     nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
+    ...(pods === undefined ? {} : { findNodes: pods.find }),
   };
   return {
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
@@ -83,15 +84,41 @@ function journalOn(master: Manager | undefined, host: HostHands | undefined): ()
   return () => remote.end();
 }
 
+interface Pods {
+  readonly kube: KubeWire;
+  /** Filled anew by `find`, for everybody who has it. */
+  readonly nodes: readonly ClusterNode[];
+  readonly ways: Ways;
+  /** @throws WireError where the Secret that shall hold it is not there (yet) */
+  ca(): string | undefined;
+  readonly find: () => Promise<void>;
+  close(): void;
+}
+
 /** Where the inventory finds Vault through Kubernetes: its pods as nodes, and the ways to them. The library is loaded only then. */
-async function openPods({ kubernetes }: Settings): Promise<{ kube: KubeWire; nodes: readonly ClusterNode[]; ways: Ways; ca: string | undefined; close(): void } | undefined> {
+async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
   if (kubernetes === undefined || kubernetes.reach === 'address') return undefined;
   const [{ KubeHttp }, { PodWays }, { caFromSecret }] = await Promise.all([import('./adapters/kube-http.ts'), import('./adapters/pod-ways.ts'), import('./kubernetes/ca-secret.ts')]);
   const kube = new KubeHttp(kubernetes);
   const ways = new PodWays(kube, kubernetes);
+  const nodes: ClusterNode[] = [];
+  let authority: { readonly ca: string | undefined } | { readonly missing: KubeError };
+  const find = async () => {
+    const [found, ca] = await Promise.all([ways.nodes(), caFromSecret(kube, kubernetes).then((text) => ({ ca: text }), (error: unknown) => {
+      // What the chart or a step before it makes may come later than we do.
+      if (error instanceof KubeError && error.reached === 'config') return { missing: error };
+      throw error;
+    })]);
+    nodes.splice(0, nodes.length, ...found);
+    authority = ca;
+  };
   try {
-    const [nodes, ca] = await Promise.all([ways.nodes(), caFromSecret(kube, kubernetes)]);
-    return { kube, nodes, ways, ca, close: () => { ways.close(); kube.close(); } };
+    await find();
+    return {
+      kube, nodes, ways, find,
+      ca: () => { if ('missing' in authority) throw new WireError('Vault', 'before', authority.missing.message, { cause: authority.missing }); return authority.ca; },
+      close: () => { ways.close(); kube.close(); },
+    };
   } catch (error) {
     kube.close();
     throw error;

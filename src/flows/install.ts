@@ -9,12 +9,15 @@ import { initVault } from '../steps/init-vault.ts';
 import { proveLogin } from '../steps/prove-login.ts';
 import type { Held, Scene } from '../steps/records.ts';
 import { unsealVault } from '../steps/unseal-vault.ts';
+import { waitForPods } from '../steps/wait-for-pods.ts';
 import { whichKeysLive } from '../steps/which-keys-live.ts';
 import { whichWorld } from '../steps/which-world.ts';
 
 /** What is true in each state of an install. */
 export interface InstallStates {
   asked: undefined;
+  /** Every pod's Vault answers, sealed or not; or one that answers is initialised, and keys may be in need of a second copy. */
+  answering: undefined;
   /** No node is initialised and no manager holds a key. */
   virgin: Scene;
   /** A durable record says that init is about to be sent. */
@@ -39,7 +42,8 @@ const { arrow, fork } = arrowsOf<InstallStates>();
 export const install: Flow<InstallStates> = {
   name: 'install', title: 'initialise, unseal, deliver the keys to every manager', start: 'asked', end: 'done',
   arrows: [
-    fork('asked', whichWorld, 'virgin', 'standing'),
+    arrow('asked', waitForPods, 'answering'),
+    fork('answering', whichWorld, 'virgin', 'standing'),
     arrow('virgin', declareIntent, 'intended'),
     arrow('intended', initVault, 'keysHeld'),
     fork('standing', whichKeysLive, 'keysHeld', 'keysReplicated'),

@@ -1,4 +1,5 @@
 import type { ExitName, HaltText } from './halt.ts';
+import { deployHalts } from './halts-deploy.ts';
 import { lostHalts } from './halts-lost.ts';
 import { all, at, each as places, type Place } from './place.ts';
 
@@ -248,5 +249,5 @@ export const haltTexts = {
     notDone: ['Nothing was changed: verify only looks, and cancels the rekey that it proves with.'],
     next: [`vaultctl distribute -i ${inventory}   (heals every manager from a copy that is proven live)`, `vaultctl status -i ${inventory}`],
   }),
-  ...lostHalts,
+  ...deployHalts, ...lostHalts,
 } as const;

@@ -1,0 +1,80 @@
+import { each } from '../engine/each-host.ts';
+import type { Step } from '../engine/flow.ts';
+import { stopWhereAsked } from '../engine/run.ts';
+import { lookAtNode } from '../engine/survey.ts';
+import type { Eyes, Hands } from '../engine/world.ts';
+import { noSet, podReasons } from '../kubernetes/pod-reasons.ts';
+import { findVaultPods } from '../kubernetes/vault-pods.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
+import { KubeError } from '../ports/kube.ts';
+
+const LOOK_EVERY_MS = 1000;
+/** So that reasons that change by the second do not fill a screen. */
+const SAY_EVERY_MS = 3000;
+
+interface Waiting { readonly missing: readonly { readonly host: string; readonly why: string }[]; readonly initialised: boolean }
+
+/** Every pod of the StatefulSet is there and its Vault answers: never "Ready", for a sealed Vault is not. */
+export const waitForPods: Step<undefined, undefined> = {
+  name: 'wait-for-pods', title: 'wait until every Vault pod answers', kind: 'repeat',
+  look: async (eyes) => {
+    if (eyes.findNodes === undefined) return { is: 'done', out: undefined, skipped: true };
+    // Who asks for the whole cluster is asked again right after this: here it is one request a pod, all at once.
+    if (eyes.nodes.length > 0 && (await waitingFor(eyes)).missing.length === 0) return { is: 'done', out: undefined };
+    return { is: 'pending' };
+  },
+  act: async (hands) => {
+    const end = hands.clock.now() + hands.settings.timeoutMs;
+    let said = { text: '', atMs: -Infinity };
+    for (;;) {
+      const { missing, initialised } = await lookAgain(hands);
+      if (missing.length === 0) return undefined;
+      const text = missing.map(({ host, why }) => `${host}: ${why}`).join('; ');
+      const now = hands.clock.now();
+      if (now >= end) {
+        if (!initialised) throw new Halt(haltTexts.podsNotThere(missing, hands.settings.timeoutMs / 1000, hands.settings.inventory));
+        // Keys may wait in a checkpoint for their second copy: that is more than a pod that is away.
+        hands.tell({ is: 'warning', text: `going on without: ${text}` });
+        return undefined;
+      }
+      if (text !== said.text && now - said.atMs >= SAY_EVERY_MS) {
+        hands.tell({ is: 'note', text: `waiting: ${text}` });
+        said = { text, atMs: now };
+      }
+      stopWhereAsked('install', hands);
+      await hands.clock.sleep(Math.min(LOOK_EVERY_MS, end - now));
+    }
+  },
+};
+
+/** Asks each pod's Vault, and Kubernetes about those that are silent. A server that is away for a moment is waited for too. */
+async function lookAgain(hands: Hands): Promise<Waiting> {
+  try {
+    await hands.findNodes?.();
+    const kubernetes = hands.settings.kubernetes!;
+    const kube = await hands.kube!();
+    if (hands.nodes.length === 0) {
+      const found = await findVaultPods(kube, kubernetes);
+      return { initialised: false, missing: [{ host: kubernetes.release, why: noSet(found, kubernetes) ?? 'no pod is there yet' }] };
+    }
+    const seen = await waitingFor(hands);
+    if (seen.missing.length === 0) return seen;
+    const reasons = await podReasons(kube, kubernetes);
+    return { ...seen, missing: seen.missing.map(({ host, why }) => ({ host, why: reasons.get(host) ?? why })) };
+  } catch (error) {
+    if (!(error instanceof KubeError) || error.reached === 'config') throw error;
+    return { initialised: false, missing: [{ host: 'Kubernetes', why: messageOf(error) }] };
+  }
+}
+
+async function waitingFor(eyes: Eyes): Promise<Waiting> {
+  const sights = await each(eyes.nodes, (node) => lookAtNode(eyes, node));
+  return {
+    initialised: sights.some((sight) => sight.is === 'ok' && sight.value.reached && sight.value.status.initialized),
+    missing: sights.flatMap((sight, index) => {
+      const { name } = eyes.nodes[index]!;
+      return sight.is === 'ok' || eyes.settings.allowMissingNodes.includes(name) ? [] : [{ host: name, why: messageOf(sight.error) }];
+    }),
+  };
+}
