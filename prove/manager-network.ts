@@ -6,8 +6,6 @@ import { Network, networkMissing } from './network.ts';
 import { type Affliction, type Bench, startBench, struckLane } from './struck-manager.ts';
 
 const LANES = 3;
-/** Of the first network. */
-const NUMBER = 113;
 const SSH_PORT = 2222;
 const PAUSE_MS = 2000;
 
@@ -29,7 +27,7 @@ export const managerNetwork: Experiment = {
   name: 'manager-network',
   title: 'the network of a manager (a namespace of its own) cut in the middle of a write, of a file or of an answer, for a moment or to the end of the run, or reset, at every operation of `install` and `rotate` there',
   missing: () => sshdMissing() ?? networkMissing(),
-  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => struckLane(scope, { index, of: LANES, start: () => startFarAway(NUMBER + index) }, afflictions))),
+  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => struckLane(scope, { index, of: LANES, start: () => startFarAway(index) }, afflictions))),
 };
 
 async function startFarAway(number: number): Promise<NetworkBench> {

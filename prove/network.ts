@@ -23,17 +23,17 @@ export class Network {
   private constructor(number: number) {
     this.name = `vaultctl-${process.pid}-${number}`;
     this.#near = `vc${number}-${process.pid % 100_000}`;
-    this.#subnet = `198.19.${number}`;
-    this.address = `${this.#subnet}.2`;
+    this.#subnet = freeSubnet(process.pid * 4 + number);
+    this.address = `${this.#subnet.slice(0, -1)}2`;
   }
 
-  /** @param number 0 to 255, one of its own for each network that exists at once on this machine */
+  /** @param number one of its own for each network of this process */
   static make(number: number): Network {
     const network = new Network(number);
     try {
       run('ip', 'netns', 'add', network.name);
       run('ip', 'link', 'add', network.#near, 'type', 'veth', 'peer', 'name', 'far', 'netns', network.name);
-      run('ip', 'addr', 'add', `${network.#subnet}.1/30`, 'dev', network.#near);
+      run('ip', 'addr', 'add', `${network.#subnet}/30`, 'dev', network.#near);
       run('ip', 'link', 'set', network.#near, 'up');
       network.#there('ip', 'addr', 'add', `${network.address}/30`, 'dev', 'far');
       network.#there('ip', 'link', 'set', 'lo', 'up');
@@ -70,6 +70,16 @@ export class Network {
     spawnSync('ip', ['link', 'del', this.#near], { stdio: 'ignore' });
     spawnSync('ip', ['netns', 'del', this.name], { stdio: 'ignore' });
   }
+}
+
+/** 198.18.A.1 or 198.19.A.1, where nobody on this machine has a network yet. */
+function freeSubnet(from: number): string {
+  for (let tried = 0; tried < 512; tried += 1) {
+    const at = (from * 37 + tried) % 512;
+    const address = `198.${at < 256 ? 18 : 19}.${at % 256}.1`;
+    if (!execFileSync('ip', ['-o', 'addr'], { encoding: 'utf8' }).includes(` ${address}/`)) return address;
+  }
+  throw new Error('every network of 198.18.0.0/15 is taken');
 }
 
 /** Why there can be no such network here, or undefined. */

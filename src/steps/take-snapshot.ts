@@ -7,6 +7,7 @@ import { handsOn, masterOf, stamp } from './places.ts';
 import { activeOf, reachedNodes, tokenFor } from './prove-live.ts';
 import type { Held, Rotating } from './records.ts';
 import { leaveNoForeign } from './start-rekey.ts';
+import { HostError } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
 
 type Saved = Held & Pick<Rotating, 'snapshots'>;
@@ -44,7 +45,8 @@ export const takeSnapshot: Step<Held, Saved> = {
       } catch (error) {
         // The server's no is the same whichever manager asks.
         if (error instanceof WireError && error.reached === 'config') throw refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, error);
-        failures.push(`${manager.name}: ${messageOf(error)}`);
+        // The second copy is read from the first: which of the two managers failed is in the error.
+        failures.push(`${error instanceof HostError ? error.host : manager.name}: ${messageOf(error)}`);
       }
     }
     if (snapshots.length < Math.min(2, order.length)) throw refuse(failures.join('; '));
