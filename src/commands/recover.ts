@@ -2,6 +2,7 @@ import { candidatesOf } from '../engine/candidates.ts';
 import { diagnose } from '../engine/diagnose.ts';
 import { each } from '../engine/each-host.ts';
 import type { ClusterLock } from '../engine/lock.ts';
+import { lookAtCluster } from '../engine/look-cluster.ts';
 import { papersOf, reached, type Survey, survey } from '../engine/survey.ts';
 import { takeLocks } from '../engine/take-locks.ts';
 import { breakLease, leaseHolder } from '../kubernetes/lease.ts';
@@ -146,7 +147,8 @@ async function cancelRekey(session: Session, lock: ClusterLock, operation: strin
 /** Which verb helps, and why. */
 async function advise(session: Session): Promise<number> {
   const { world, settings, machine, flags } = session;
-  const seen = await survey(world.eyes);
+  const [found, cluster] = await Promise.all([survey(world.eyes), lookAtCluster(world.eyes)]);
+  const seen: Survey = { ...found, cluster };
   const verdict = diagnose(seen, settings.inventory);
   const advice = advices(seen, settings.inventory, settings.kubernetes !== undefined);
   if (flags.json === true) machine.out(`${JSON.stringify({ verdict: verdict.verdict, exit: verdict.code, problems: verdict.problems, next: verdict.next, advice }, undefined, 2)}\n`);

@@ -1,6 +1,7 @@
 import { age } from '../model/halts.ts';
 import { fingerprintOf } from '../credentials/fingerprint.ts';
 import { diagnose, type Diagnosis } from '../engine/diagnose.ts';
+import { type ClusterSight, lookAtCluster, type PodSight } from '../engine/look-cluster.ts';
 import { paperOf, type Paper, reached, type Survey, survey, unreachable } from '../engine/survey.ts';
 import { isIntent } from '../engine/candidates.ts';
 import type { CommonFlags, Machine } from './context.ts';
@@ -12,7 +13,8 @@ export async function status(machine: Machine, flags: CommonFlags): Promise<numb
   const settings = await readSettings(machine, flags, operator);
   const world = await machine.open(settings, await readFlags(machine, flags), operator);
   try {
-    const seen = await survey(world.eyes);
+    const [found, cluster] = await Promise.all([survey(world.eyes), lookAtCluster(world.eyes)]);
+    const seen: Survey = { ...found, cluster };
     const verdict = diagnose(seen, settings.inventory);
     const now = machine.clock.now();
     const marks = await fingerprints(seen);
@@ -58,6 +60,7 @@ function page(seen: Survey, verdict: Diagnosis, marks: Marks, now: number): stri
       ? `${sight.health}${sight.status.sealed && sight.status.initialized ? ` (${sight.status.progress} of ${sight.status.threshold} shares given)` : ''}, version ${sight.status.version}${sight.status.clusterName === undefined ? '' : `, ${sight.status.clusterName}`}`
       : `not reached: ${sight.error.message}`}`);
   }
+  if (seen.cluster !== undefined) lines.push(...clusterPart(seen, seen.cluster));
   lines.push('Managers');
   for (const sight of reached(seen)) {
     const main = paperOf(sight, 'main');
@@ -69,6 +72,36 @@ function page(seen: Survey, verdict: Diagnosis, marks: Marks, now: number): stri
   lines.push('', `Verdict: ${verdict.verdict}`, ...verdict.problems.map((problem) => `  ${problem}`));
   if (verdict.next.length > 0) lines.push(`Next: ${verdict.next.join('; ')}`);
   return `${lines.join('\n')}\n`;
+}
+
+function clusterPart(seen: Survey, cluster: ClusterSight): string[] {
+  if (!cluster.reached) return ['Kubernetes', `  not reached: ${cluster.why}`];
+  const { namespace, set, release, chart, replicas, pods, claims } = cluster;
+  return [
+    'Kubernetes',
+    `  ${set === undefined ? `no StatefulSet in namespace ${namespace}` : `StatefulSet ${namespace}/${set}, ${replicas} replica${replicas === 1 ? '' : 's'}`}${release === undefined ? '' : `, release ${release}`}${chart === undefined ? '' : `, chart ${chart}`}`,
+    ...pods.map((pod) => `  ${pod.name}  ${[pod.why ?? pod.phase, ...(pod.why === undefined ? [inPod(seen, pod) ?? 'Vault not asked'] : []), ...(pod.node === undefined ? [] : [`on ${pod.node}`]), ...(pod.restarts === 0 ? [] : [`${pod.restarts} restarts`])].join(', ')}`),
+    ...claims.map(({ name, phase, volume, deleting }) => `  PVC ${name}  ${deleting ? 'being deleted' : phase}${volume === undefined ? '' : `, ${volume}`}`),
+  ];
+}
+
+/** What the Vault in a pod says of itself; where it is reached by an address of which no pod is known, what its label says. */
+function inPod({ nodes }: Survey, { name, labelled }: PodSight): string | undefined {
+  const sight = nodes.find(({ node }) => node.name === name);
+  return sight?.reached === true ? sight.health : labelled;
+}
+
+function clusterReport(seen: Survey) {
+  const { cluster } = seen;
+  if (cluster === undefined) return {};
+  if (!cluster.reached) return { kubernetes: { reached: false, error: cluster.why } };
+  const { namespace, set, release, chart, replicas, pods, claims, emptying } = cluster;
+  return { kubernetes: {
+    reached: true, namespace, stateful_set: set ?? null, release: release ?? null, chart: chart ?? null, replicas,
+    pods: pods.map((pod) => ({ name: pod.name, phase: pod.phase, why: pod.why ?? null, node: pod.node ?? null, restarts: pod.restarts, vault: inPod(seen, pod) ?? null })),
+    claims: claims.map(({ name, phase, volume, deleting }) => ({ name, phase, volume: volume ?? null, deleting })),
+    emptying: emptying === undefined ? null : { purpose: emptying.purpose, started_at: emptying.startedAt, replicas: emptying.replicas },
+  } };
 }
 
 function report(seen: Survey, verdict: Diagnosis, marks: Marks, now: number) {
@@ -86,6 +119,7 @@ function report(seen: Survey, verdict: Diagnosis, marks: Marks, now: number) {
         ...(paper.is === 'unreadable' ? { why: paper.why } : {}),
       })),
     } : { name: sight.manager.name, reached: false, kind: sight.error.kind, error: sight.error.message, mend: sight.error.mend ?? null })),
+    ...clusterReport(seen),
     verdict: verdict.verdict, exit: verdict.code, problems: verdict.problems, next: verdict.next,
   };
 }

@@ -28,7 +28,8 @@ const silentManagers = (survey: Survey) => unreachable(survey).map(({ manager, e
 
 /** From the worst to the mildest: the first rule that applies is the verdict, and its command the next one. */
 const rules: readonly Rule[] = [
-  (survey) => (survey.nodes.every((sight) => !sight.reached) ? finding('unreachable', 'Vault cannot be reached', [], silentNodes(survey)) : undefined),
+  halfEmptied,
+  (survey) => (survey.nodes.every((sight) => !sight.reached) ? finding('unreachable', 'Vault cannot be reached', [], [...silentNodes(survey), ...podsNotThere(survey)]) : undefined),
   foreignSeal,
   (survey) => (standing(survey) ? undefined : notInitialised(survey)),
   (survey) => listed(places(papersOf(survey, 'rotate')), 'resumable', 'a rotation was interrupted: its checkpoint is on the managers', ['rotate']),
@@ -40,8 +41,21 @@ const rules: readonly Rule[] = [
   rejectedSince,
   (survey) => listed(unequal(survey), 'resumable', 'not every manager holds the same keys', ['distribute']),
   (survey) => listed(silentManagers(survey), 'undelivered', 'a manager does not answer', ['status']),
+  (survey) => listed(podsNotThere(survey), 'unreachable', 'a Vault pod is not running', ['status']),
   (survey) => listed(silentNodes(survey), 'unreachable', 'a Vault node does not answer', ['status']),
 ];
+
+/** While it is being emptied, nothing else about it matters. */
+function halfEmptied({ cluster }: Survey): Finding | undefined {
+  if (cluster?.reached !== true || cluster.emptying === undefined) return undefined;
+  const { purpose, startedAt, replicas } = cluster.emptying;
+  return finding('resumable', 'emptying this Vault was interrupted', [`recover --${purpose}`], [`StatefulSet ${cluster.set}: begun ${startedAt}, to be scaled back to ${replicas}`]);
+}
+
+/** Pods that shall be there and where nobody can answer; one that is down is so though its peers hold the quorum. */
+function podsNotThere({ cluster }: Survey): string[] {
+  return cluster?.reached === true ? cluster.pods.flatMap(({ name, why }) => (why === undefined ? [] : [`pod ${name}: ${why}`])) : [];
+}
 
 function foreignSeal(survey: Survey): Finding | undefined {
   const other = survey.nodes.find((sight) => sight.reached && sight.status.type !== 'shamir');

@@ -9,6 +9,7 @@ import type { ClusterNode } from '../ports/cluster.ts';
 import { type FileSight, type FolderSight, HostError, type HostEyes, type HostSight } from '../ports/hosts.ts';
 import type { Health, SealStatus } from '../vault/answers.ts';
 import { each } from './each-host.ts';
+import type { ClusterSight } from './look-cluster.ts';
 import type { Eyes } from './world.ts';
 
 /** A credential file larger than this is not one. */
@@ -45,6 +46,8 @@ export type NodeSight =
 export interface Survey {
   readonly managers: readonly ManagerSight[];
   readonly nodes: readonly NodeSight[];
+  /** Only where it was asked for, and the inventory knows of Kubernetes. */
+  readonly cluster?: ClusterSight | undefined;
 }
 
 /** Asks every manager and every node at once; never throws for one that does not answer. */

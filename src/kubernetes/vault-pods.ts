@@ -4,7 +4,7 @@ import { emptyingOf } from './emptying-note.ts';
 
 /** What of a pod's JSON is looked at. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface Pod {
-  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string; readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[] };
+  readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string; readonly labels?: Readonly<Record<string, string>>; readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[] };
   readonly spec: { readonly nodeName?: string; readonly volumes?: readonly { readonly name: string; readonly persistentVolumeClaim?: { readonly claimName: string } }[]; readonly containers: readonly { readonly name: string; readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[] }[] };
   readonly status?: {
     readonly phase?: string; readonly podIP?: string;
