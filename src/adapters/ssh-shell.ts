@@ -51,7 +51,7 @@ export class SshShell implements Shell {
     for (let index = 0; ; index += 1) {
       const client = await this.#connection(index);
       try {
-        return raw(client, await execute(client, command));
+        return await execute(client, command);
       } catch (error) {
         const noRoom = /open failed|Channel open failure/i.test((error as Error).message);
         if (!noRoom || index + 1 >= CONNECTIONS_AT_MOST) {
@@ -82,13 +82,14 @@ export class SshShell implements Shell {
   }
 }
 
-function execute(client: Client, command: string): Promise<ClientChannel> {
+/** The end of a short command may stand in the very packet that says it has begun: what hears it is there from the first instant. */
+function execute(client: Client, command: string): Promise<RawChannel> {
   return new Promise((resolve, reject) => {
     const gone = () => reject(new Error('the connection was lost'));
     client.once('close', gone);
     const settle = (error: Error | undefined, channel: ClientChannel) => {
       client.removeListener('close', gone);
-      if (error === undefined || error === null) resolve(channel);
+      if (error === undefined || error === null) resolve(raw(client, channel));
       else reject(error);
     };
     try {
