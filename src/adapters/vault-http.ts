@@ -213,12 +213,16 @@ class Call {
   }
 
   async answer(timeoutMs: number | undefined): Promise<WireAnswer> {
+    let late: WireError | undefined;
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
-      this.request.destroy(new WireError(this.#address, this.#sent ? 'unknown' : 'before', `${this.#address}: no answer within ${timeoutMs / 1000} s`));
+      late = new WireError(this.#address, this.#sent ? 'unknown' : 'before', `${this.#address}: no answer within ${timeoutMs / 1000} s`);
+      this.request.destroy(late);
     }, timeoutMs);
     try {
       const response = await this.response;
       const text = await this.#text(response);
+      // A body without a length ends where the connection does: also where our own patience ended it.
+      if (late !== undefined && !isWholeObject(text)) throw late;
       return parsed(this.#address, response, text);
     } catch (error) {
       throw wireFailure(this.#address, error, this.#sent);

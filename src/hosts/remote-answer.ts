@@ -76,7 +76,7 @@ function fileSight(printed: Printed, path: string, limitBytes: number): FileSigh
 function wordsOfHead(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes);
   const at = text.lastIndexOf('head: ');
-  return at < 0 ? 'it cannot be read to its end' : redact(text.slice(at)).trim().slice(0, 300);
+  return at < 0 ? 'it cannot be read to its end' : redact(text.slice(at).split('\n')[0] ?? '').trim().slice(0, 300);
 }
 
 function folderSight(host: string, printed: Printed, path: string): FolderSight {

@@ -134,6 +134,7 @@ describe('a server on loopback', () => {
   it('that is silent, drips or switches to another protocol is left when the time is up', async () => {
     const silent: Record<string, Script> = {
       nothing: () => undefined, head: (socket) => { socket.write('HTTP/1.1 200 OK\r\n'); }, half: (socket) => { socket.write(http('200 OK', SEAL).subarray(0, -5)); },
+      'blanks without a length': (socket) => { const timer = setInterval(() => { socket.write(' '); }, 20); socket.write('HTTP/1.1 200 OK\r\n\r\n'); socket.once('close', () => clearInterval(timer)); },
       drips: (socket) => { const timer = setInterval(() => { socket.write('x'); }, 20); socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n'); socket.once('close', () => clearInterval(timer)); },
       switching: (socket) => { socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'); },
       'switching and gone': (socket) => { socket.end('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'); },
