@@ -38,10 +38,13 @@ interface Printed {
   whole: boolean;
 }
 
+/** `stat: cannot statx …`. A line of a file that lost its mark does not begin like this, and is never shown. */
+const TOOL_SPOKE = /^[\w./-]{1,60}: /;
+
 /** @throws HostError where a folder cannot be listed or the answer is not whole: what is not seen is never absent. */
 export function lookAnswer(host: string, question: LookQuestion, mark: string, result: ShellResult): HostSight {
   const printed = readPrinted(result.stdout, mark);
-  if (result.code !== 0 || !printed.whole || printed.user === undefined) throw errorOf(host, { code: result.code === 0 ? 1 : result.code, stderr: `${printed.said.join('\n')}\n${result.stderr}` });
+  if (result.code !== 0 || !printed.whole || printed.user === undefined) throw errorOf(host, { code: result.code === 0 ? 1 : result.code, stderr: `${printed.said.filter((line) => TOOL_SPOKE.test(line)).join('\n')}\n${result.stderr}` });
   const asked = new Set([...question.folders, ...question.files.map(folderOf)]);
   const folders = new Map<string, FolderSight>();
   for (const path of asked) {
