@@ -37,6 +37,11 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
   kubernetesUnreachable: { '': haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory) },
   podsNotThere: { '': haltTexts.podsNotThere([{ host: 'vault-1', why: 'unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims; PVC data-vault-1 is Pending (storage class fast): storageclass.storage.k8s.io "fast" not found' }], 120, inventory) },
+  chartFailed: {
+    '': haltTexts.chartFailed('helm ended with 1', ['Error: failed to download "hashicorp/vault" at version "0.99.0"'], undefined, inventory),
+    missing: haltTexts.chartFailed('helm is not on this machine', ['spawn helm ENOENT'], 'install helm 3 or 4 on the machine that vaultctl runs on, or name it: vault_helm_binary: /path/to/helm', inventory),
+  },
+  releaseStuck: { '': haltTexts.releaseStuck('vault', 'vault', 'pending-upgrade', 4, inventory), first: haltTexts.releaseStuck('vault', 'vault', 'pending-install', 1, inventory) },
   notConfigured: { '': haltTexts.notConfigured(['POST auth/kubernetes/role/application: https://10.0.0.1:8200 answered 400: bound_service_account_names can not be empty'], 'configure', inventory) },
   loginFailed: { '': haltTexts.loginFailed(['role application: default/application-sa logs in: login as role application: https://10.0.0.1:8200 answered 403: permission denied'], 'configure', inventory) },
   vaultCutOff: { '': haltTexts.vaultCutOff('unseal every Vault node', `unseal: no answer from ${vault} within 15 s`, inventory) },

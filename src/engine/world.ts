@@ -2,6 +2,7 @@ import type { Settings } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
 import type { KubeWire } from '../ports/kube.ts';
+import type { HelmEyes, HelmHands } from '../ports/helm.ts';
 import type { HostEyes, HostHands } from '../ports/hosts.ts';
 import type { Event, Operator } from '../ports/operator.ts';
 import type { VaultEyes } from '../vault/eyes.ts';
@@ -19,6 +20,8 @@ export interface Eyes {
   readonly vault: VaultEyes;
   /** Opens Kubernetes, where the inventory speaks of one. */
   readonly kube?: () => Promise<KubeWire>;
+  /** The user's own helm, where the inventory names a chart. */
+  readonly helm?: HelmEyes;
   readonly clock: Clock;
   readonly flags: Flags;
   readonly tell: (event: Event) => void;
@@ -28,6 +31,8 @@ export interface Eyes {
 export interface Hands extends Eyes {
   readonly hosts: readonly HostHands[];
   readonly vault: VaultHands;
+  /** Of the same helm, with the hand that installs. */
+  readonly helmHands?: HelmHands;
   readonly operator: Operator;
   readonly operation: string;
   readonly lock: ClusterLock;

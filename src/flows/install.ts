@@ -5,6 +5,7 @@ import { configureVault } from '../steps/configure-vault.ts';
 import { copyCheckpoint } from '../steps/copy-checkpoint.ts';
 import { declareIntent } from '../steps/declare-intent.ts';
 import { deliverKeys } from '../steps/deliver-keys.ts';
+import { installChart } from '../steps/install-chart.ts';
 import { initVault } from '../steps/init-vault.ts';
 import { proveLogin } from '../steps/prove-login.ts';
 import type { Held, Scene } from '../steps/records.ts';
@@ -16,6 +17,8 @@ import { whichWorld } from '../steps/which-world.ts';
 /** What is true in each state of an install. */
 export interface InstallStates {
   asked: undefined;
+  /** The chart's release is deployed as the inventory wants it, where it names one. */
+  charted: undefined;
   /** Every pod's Vault answers, sealed or not; or one that answers is initialised, and keys may be in need of a second copy. */
   answering: undefined;
   /** No node is initialised and no manager holds a key. */
@@ -42,7 +45,8 @@ const { arrow, fork } = arrowsOf<InstallStates>();
 export const install: Flow<InstallStates> = {
   name: 'install', title: 'initialise, unseal, deliver the keys to every manager', start: 'asked', end: 'done',
   arrows: [
-    arrow('asked', waitForPods, 'answering'),
+    arrow('asked', installChart, 'charted'),
+    arrow('charted', waitForPods, 'answering'),
     fork('answering', whichWorld, 'virgin', 'standing'),
     arrow('virgin', declareIntent, 'intended'),
     arrow('intended', initVault, 'keysHeld'),

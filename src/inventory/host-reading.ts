@@ -80,7 +80,7 @@ export class HostReading {
   }
 }
 
-function asData(value: Value): Json {
+export function asData(value: Value): Json {
   if (value instanceof Mapping) return Object.fromEntries([...value.entries].map(([key, entry]) => [key, asData(entry.value)]));
   if (Array.isArray(value)) return (value as readonly Value[]).map(asData);
   // `!unsafe` says only that it is no template.

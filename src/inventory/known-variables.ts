@@ -12,6 +12,7 @@ export const readVariables = new Set([
   'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',
   'vault_cluster_name', 'vault_release_name', 'vault_timeout',
   'vault_namespace', 'vault_pod_selector', 'vault_kubeconfig', 'vault_kube_context', 'vault_reach', 'vault_port', 'vault_scheme', 'vault_ca_secret', 'vault_helm_release',
+  'vault_helm', 'vault_helm_chart', 'vault_helm_repo', 'vault_helm_version', 'vault_helm_values', 'vault_helm_binary', 'vault_install_pre', 'vault_install_post',
   'vault_secrets_engines', 'vault_policies', 'vault_k8s_auth', 'vault_k8s_roles',
 ]);
 
@@ -26,7 +27,7 @@ const connectionLike = /^ansible_(?:ssh|become|sudo|su|doas|paramiko|connection|
 export function unknownVariables(variables: Variables): string[] {
   const warnings: string[] = [];
   for (const [name, { value, place }] of variables) {
-    if (readVariables.has(name) || quiet.has(name) || name.startsWith('vault_helm_')) continue;
+    if (readVariables.has(name) || quiet.has(name)) continue;
     if (!name.startsWith('vault_') && !name.startsWith('ansible_')) continue;
     const close = closest(name);
     // `vault_…` is also a common prefix for encrypted values of other tools.

@@ -4,7 +4,7 @@ import { parseJson } from './json.ts';
 import { refuse } from './value.ts';
 import type { Value } from './value.ts';
 import type { VaultTexts } from './vault-text.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYaml, parseYamlDocuments } from './yaml.ts';
 
 export const fileLimitBytes = 10 * 1024 * 1024;
 
@@ -25,6 +25,13 @@ export class SourceFiles {
   value(path: string): Value | undefined {
     if (!this.#parsed.has(path)) this.#parsed.set(path, this.parse(this.text(path), path));
     return this.#parsed.get(path);
+  }
+
+  /** Every document of a file that may hold several, as manifests do. */
+  values(path: string): Value[] {
+    const text = this.text(path);
+    const json = parseJson(text, path);
+    return json === undefined ? parseYamlDocuments(text, path, this.#warn) : [json.value];
   }
 
   parse(text: string, file: string): Value | undefined {

@@ -2,6 +2,7 @@ import { UsageError } from '../model/halt.ts';
 import type { Manager, Settings } from '../model/settings.ts';
 import { managerFrom } from './connection.ts';
 import type { ThisMachine } from './connection.ts';
+import { deploymentFrom } from './deployment-settings.ts';
 import { hostsOf } from './groups.ts';
 import type { Group } from './groups.ts';
 import { agreed, HostReading, placeText, sortedNames } from './host-reading.ts';
@@ -54,6 +55,7 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
     keepPrevious: agreed(readings, (reading) => reading.whole(0, 100, 'vault_creds_keep_previous'))?.value ?? 1,
     vault: vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }, kubernetes !== undefined && kubernetes.reach !== 'address'),
     kubernetes,
+    deployment: deploymentFrom(inventory, readings, options.home, kubernetes),
     configuration: configurationFrom(inventory, readings),
     shares: shareSettings(inventory, readings, options.shares ?? {}),
     timeoutMs: options.timeoutMs ?? (seconds === undefined ? defaultTimeoutMs : seconds.value * 1000),

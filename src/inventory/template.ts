@@ -1,3 +1,4 @@
+import { neverShow } from '../model/secret.ts';
 import { hostsOf } from './groups.ts';
 import type { Inventory } from './load.ts';
 import { BadTemplate, hasTemplate, parseTemplate } from './template-parse.ts';
@@ -73,7 +74,11 @@ export class Templates {
   }
 
   #value(host: string, value: Value, place: Place): Result {
-    if (value instanceof Encrypted) return this.#inventory.vault.decrypt(value.text, place);
+    if (value instanceof Encrypted) {
+      const text = this.#inventory.vault.decrypt(value.text, place);
+      neverShow(text);
+      return text;
+    }
     if (value instanceof Unsafe) return value.text;
     if (typeof value === 'string') return hasTemplate(value) ? this.#text(host, value) : value;
     if (Array.isArray(value)) {

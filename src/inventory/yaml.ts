@@ -17,17 +17,32 @@ const unprintable = /[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000
  * Duplicate keys are told to `warn`. Throws UsageError with file and line for everything PyYAML rejects.
  */
 export function parseYaml(text: string, file: string, warn: (text: string) => void): Value | undefined {
+  const lines = new LineCounter();
+  const [first, second] = sound(text, file, lines);
+  if (second !== undefined) {
+    const line = lines.linePos(second.range?.[0] ?? 0).line;
+    refuse({ file, line }, 'a second YAML document begins here (`---`); only one is allowed', 'Merge the documents into one.');
+  }
+  if (first === undefined || first.contents === null) return undefined;
+  return new Construction(file, text, lines, warn).value(first.contents, 0);
+}
+
+/** All documents of a file, without the empty ones. Throws as parseYaml does. */
+export function parseYamlDocuments(text: string, file: string, warn: (text: string) => void): Value[] {
+  const lines = new LineCounter();
+  return sound(text, file, lines).map(({ contents }) => new Construction(file, text, lines, warn).value(contents, 0)).filter((value) => value !== null);
+}
+
+function sound(text: string, file: string, lines: LineCounter): readonly Document.Parsed[] {
   if (text.length > textLimit) {
     refuse({ file }, `YAML of more than ${textLimit >> 20} MiB is not read`, 'Spread it over several files in a folder, or over group_vars and host_vars; JSON may be larger.');
   }
-  const lines = new LineCounter();
   const strange = unprintable.exec(text);
   if (strange !== null) {
     refuse({ file, line: text.slice(0, strange.index).split('\n').length },
       `character U+${strange[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} is not allowed in YAML`, 'Remove it, or write it as an escape within double quotes.');
   }
   const documents = parsed(text, file, lines);
-  const [first, second] = documents;
   const error = documents.flatMap((document) => document.errors).at(0);
   if (error?.message.includes('call stack') === true) refuseDepth(file);
   if (error !== undefined) {
@@ -36,12 +51,7 @@ export function parseYaml(text: string, file: string, warn: (text: string) => vo
     const { line } = lines.linePos(error.pos[0]);
     refuse({ file, line }, `not valid YAML: ${withoutSecrets(error.message, text, line)}`, hint);
   }
-  if (second !== undefined) {
-    const line = lines.linePos(second.range?.[0] ?? 0).line;
-    refuse({ file, line }, 'a second YAML document begins here (`---`); only one is allowed', 'Merge the documents into one.');
-  }
-  if (first === undefined || first.contents === null) return undefined;
-  return new Construction(file, text, lines, warn).value(first.contents, 0);
+  return documents;
 }
 
 function parsed(text: string, file: string, lines: LineCounter): readonly Document.Parsed[] {

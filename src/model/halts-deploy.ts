@@ -11,4 +11,21 @@ export const deployHalts = {
     notDone: ['Vault was not initialised: what a silent pod would have said is not guessed.'],
     next: ['mend what stands above', `vaultctl status -i ${inventory}`, `vaultctl install -i ${inventory}   (--timeout SECONDS waits longer; --allow-missing-node POD goes on without one)`],
   }),
+  chartFailed: (what: string, said: readonly string[], mend: string | undefined, inventory: string): HaltText => ({
+    code: 'chart-failed', exit: 'resumable', what: `The chart is not installed as the inventory wants: ${what}`, details: said,
+    safe: ['Vault\'s data and keys are untouched: vaultctl runs helm upgrade --install, and never helm uninstall or helm rollback.'],
+    notDone: ['What stands after it: waiting for the pods, init, unseal, delivering keys.'],
+    next: [...(mend === undefined ? [] : [mend]), `vaultctl install -i ${inventory}   (vault_helm: false where somebody else runs helm)`],
+  }),
+  releaseStuck: (release: string, namespace: string, status: string, revision: number, inventory: string): HaltText => ({
+    code: 'release-stuck', exit: 'resumable', what: `Release ${namespace}/${release} is ${status}: another helm is at work on it, or was ended in the middle`,
+    details: [`revision: ${revision}`],
+    safe: ['Vault\'s data and keys are untouched: vaultctl runs helm upgrade --install, and never helm uninstall or helm rollback.'],
+    notDone: ['helm was not run.'],
+    next: [
+      `helm history ${release} -n ${namespace}   (is another helm still at work? then wait until it ends)`,
+      revision > 1 ? `helm rollback ${release} ${revision - 1} -n ${namespace}   (back to the revision before; the pods keep their data)` : `helm uninstall ${release} -n ${namespace}   (the first install never ended; PVCs stay where they are)`,
+      `then: vaultctl install -i ${inventory}`,
+    ],
+  }),
 } as const;

@@ -35,6 +35,9 @@ export function wipe(...spent: readonly Uint8Array[]): void {
   for (const bytes of spent) bytes.fill(0);
 }
 
+/** What somebody encrypted is in nobody's output from now on. Shorter texts would redact ordinary words. */
+export function neverShow(text: string): void { if (text.length >= 8) known.add(text); }
+
 /** `text` with every known secret replaced: for errors and output of libraries that may quote what we sent. */
 export function redact(text: string): string {
   let clean = text;

@@ -1,4 +1,5 @@
 import type { Configuration } from './configuration.ts';
+import type { Deployment } from './deployment.ts';
 import type { Secret } from './secret.ts';
 
 /** What the inventory, the flags and the environment say, resolved: everything a flow may want to know. */
@@ -16,6 +17,8 @@ export interface Settings {
   readonly vault: VaultSettings;
   /** Undefined where the inventory knows Vault by its addresses alone. */
   readonly kubernetes: KubernetesSettings | undefined;
+  /** What stands around Vault in Kubernetes: its chart, and what comes before and after it. */
+  readonly deployment: Deployment;
   /** What Vault itself shall hold: engines, policies, Kubernetes auth. */
   readonly configuration: Configuration;
   /** Share count and threshold for `init`; for `rotate` only where the operator gave them. */

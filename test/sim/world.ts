@@ -132,13 +132,14 @@ export class World {
   async #work<S>(flow: Flow<S>, { settings, process, hosts, clock, operator }: Body, options: RunOptions): Promise<Ending> {
     const wire = wireFor(this.vault, process, options.commitDiesAt);
     const flags: Flags = { acceptRestored: false, noSnapshot: false, rootToken: this.shape.rootToken ?? 'keep', token: undefined, ...options.flags };
-    const base = { settings, hosts, clock, flags, tell: (event: Event) => operator.tell(event), nodes: settings.vault.addresses.map((address) => ({ name: address, address })) };
+    const base = { settings, hosts, clock, flags, tell: (event: Event) => { operator.tell(event); if (event.is === 'step') process.step = event.mark === 'start' ? event.step : process.step; }, nodes: settings.vault.addresses.map((address) => ({ name: address, address })) };
     let lock: ClusterLock | undefined;
     try {
       const operation = clock.random(6);
       lock = await takeLock(settings, hosts, { holder: 'operator', host: 'laptop', pid: this.runs, operation, flow: flow.name, sinceMs: clock.now() }, clock.now());
       const hands: Hands & Prover = { ...base, vault: new VaultHands(wire, settings.timeoutMs), operator, operation, lock, isPassing, mayProve: true };
       await run(flow, hands);
+      process.step = '';
       return { is: 'done' };
     } catch (error) {
       return error instanceof Halt ? { is: 'halt', halt: error } : { is: 'error', error };
@@ -175,6 +176,7 @@ function settingsOf(shape: WorldShape, names: readonly string[], addresses: read
   return {
     clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names.find((name) => name === from) ?? names[0]!, limited: false, keepPrevious: 1,
     kubernetes: undefined,
+    deployment: { helm: undefined, pre: [], post: [] },
     configuration: { engines: [], policies: [], auth: undefined, roles: [] },
     vault: { addresses, ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
     shares: { count: shape.shares?.count ?? 3, threshold: shape.shares?.threshold ?? 2, given: false }, timeoutMs: 60_000, allowMissing: [], allowMissingNodes: [],

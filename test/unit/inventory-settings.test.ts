@@ -21,7 +21,7 @@ describe('settings from an inventory', () => {
     assert.deepEqual({ ...found, managers: 0 }, {
       clusterName: 'managers', inventory: '/w/hosts.yaml', managers: 0, master: 'm1', limited: false, keepPrevious: 1,
       vault: { addresses: ['https://10.0.0.1:8200'], ca: undefined, caFile: undefined, serverName: undefined, namespace: undefined },
-      kubernetes: undefined, configuration: { engines: [], policies: [], auth: undefined, roles: [] },
+      kubernetes: undefined, deployment: { helm: undefined, pre: [], post: [] }, configuration: { engines: [], policies: [], auth: undefined, roles: [] },
       shares: { count: 3, threshold: 2, given: false }, timeoutMs: 120_000, allowMissing: [], allowMissingNodes: [],
     });
     const { becomeUser, become, connectTimeoutMs, ssh } = found.managers[0]!;
@@ -127,7 +127,7 @@ ansible_ssh_extra_args: -o StrictHostKeyChecking=yes`));
   });
 
   it('what looks like ours and is not gives a warning with its line', async () => {
-    const text = three('', 'vault_cred_host_path: /x\nvault_db_host: h\nansible_become_flags: -H\nansible_python_interpreter: /usr/bin/python3\nansible_ssh_hots: a\nvault_other: !vault "$ANSIBLE_VAULT;1.1;AES256\\n61"\nvault_helm_chart: x');
+    const text = three('', 'vault_cred_host_path: /x\nvault_db_host: h\nansible_become_flags: -H\nansible_python_interpreter: /usr/bin/python3\nansible_ssh_hots: a\nvault_other: !vault "$ANSIBLE_VAULT;1.1;AES256\\n61"\nvault_helm_chart: hashicorp/vault');
     const inventory = await load(text);
     await settingsFrom(inventory, { localNames: [], home: '/' });
     assert.deepEqual(inventory.warnings, [

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, before, describe, it } from 'node:test';
+import { Helm } from '../../src/adapters/helm.ts';
+import type { Eyes, Hands, Prover } from '../../src/engine/world.ts';
+import { laidOver } from '../../src/inventory/deployment-settings.ts';
+import { releaseDifferences } from '../../src/kubernetes/release.ts';
+import type { HelmSettings } from '../../src/model/deployment.ts';
+import { Halt, haltPage } from '../../src/model/halt.ts';
+import type { KubernetesSettings } from '../../src/model/settings.ts';
+import type { Release } from '../../src/ports/helm.ts';
+import { installChart } from '../../src/steps/install-chart.ts';
+
+const kubernetes: KubernetesSettings = {
+  reach: 'port-forward', release: 'vault', namespace: 'secrets', podSelector: 'app=vault', kubeconfig: '/kc', context: 'ctx',
+  port: 8200, scheme: undefined, caSecret: undefined, allowHttp: false,
+};
+const wanted: HelmSettings = { chart: 'hashicorp/vault', repo: undefined, version: '0.30.0', values: { server: { ha: { enabled: true, replicas: 3 } } }, binary: 'helm' };
+const deployed: Release = { status: 'deployed', revision: 1, chart: 'vault', version: '0.30.0', values: { server: { ha: { replicas: 3, enabled: true } } } };
+
+describe('a release and what the inventory wants of it', () => {
+  it('are equal in whatever order the values stand', () => { assert.deepEqual(releaseDifferences(deployed, wanted, undefined), []); });
+
+  it('differ in version, chart, state and single values, each on a line', () => {
+    assert.deepEqual(releaseDifferences({ ...deployed, version: '0.29.1', chart: 'openbao', status: 'failed', values: { server: { ha: { enabled: true, replicas: 1 }, debug: true } } }, wanted, undefined), [
+      '~ status: failed (to be deployed again)', '~ chart: openbao → vault', '~ version: 0.29.1 → 0.30.0',
+      '    - server.debug: true', '    - server.ha.replicas: 1', '    + server.ha.replicas: 3',
+    ]);
+  });
+
+  it('do not differ where no version is wanted, nor by a v before it', () => {
+    assert.deepEqual(releaseDifferences({ ...deployed, version: '9.9.9' }, { ...wanted, version: undefined }, undefined), []);
+    assert.deepEqual(releaseDifferences(deployed, { ...wanted, version: 'v0.30.0' }, undefined), []);
+  });
+
+  it('go by name and version of the chart itself where it lies on this machine', () => {
+    assert.deepEqual(releaseDifferences(deployed, { ...wanted, chart: '/charts/mine', version: undefined }, { name: 'vault', version: '0.30.1' }), ['~ version: 0.30.0 → 0.30.1']);
+  });
+
+  it('are shown without what is secret in them, wherever it lies', () => {
+    const lines = releaseDifferences(deployed, { ...wanted, values: { ...wanted.values, db: { password: 'hunter2' }, list: [{ token: 'abc', tokenName: 'x' }] } }, undefined).join('\n');
+    assert.doesNotMatch(lines, /hunter2|abc/);
+    assert.match(lines, /\+ db: \{"password":"\(not shown\)"\}/);
+    assert.match(lines, /"tokenName":"x"/);
+  });
+});
+
+describe('values laid over each other', () => {
+  it('are merged mapping by mapping; lists and all else are replaced', () => {
+    assert.deepEqual(laidOver({ a: { b: 1, c: [1, 2] }, d: 1 }, { a: { c: [3] }, d: { e: 2 } }), { a: { b: 1, c: [3] }, d: { e: 2 } });
+  });
+});
+
+describe('helm itself', () => {
+  let folder: string;
+  before(() => { folder = mkdtempSync(join(tmpdir(), 'vaultctl-helm-')); });
+  after(() => { rmSync(folder, { recursive: true, force: true }); });
+
+  /** A script in helm's place: it notes what it was given and answers as told. */
+  const helmOf = (script: string) => {
+    const binary = join(folder, 'helm');
+    writeFileSync(binary, `#!/bin/sh\nprintf '%s\\n' "$*" >> ${folder}/args\nenv > ${folder}/env\n${script}\n`);
+    chmodSync(binary, 0o755);
+    rmSync(join(folder, 'args'), { force: true });
+    return new Helm({ ...wanted, binary, values: { server: { extra: 'hunter2hunter2' } } }, kubernetes, 5000);
+  };
+  const args = () => readFileSync(join(folder, 'args'), 'utf8').trim().split('\n');
+  const eyesOf = (helm: Helm, told: string[] = []) => ({
+    settings: { kubernetes, deployment: { helm: wanted, pre: [], post: [] }, inventory: 'hosts.yaml' }, helm, helmHands: helm,
+    tell: (event: { text?: string }) => told.push(event.text ?? ''),
+  }) as unknown as Hands & Prover;
+  const halted = async (work: Promise<unknown>) => { try { await work; } catch (error) { if (error instanceof Halt) return error; throw error; } throw new Error('it went on'); };
+
+  it('is asked for the release, its chart and its values, with the kubeconfig and context of everything else', async () => {
+    const helm = helmOf(`case "$2" in
+      metadata) echo '{"name":"vault","chart":"vault","version":"0.30.0","revision":2,"status":"deployed"}';;
+      values) echo '{"server":{"ha":{"enabled":true,"replicas":3}}}';; esac`);
+    assert.deepEqual(await helm.release(), { ...deployed, revision: 2 });
+    assert.deepEqual(args(), ['metadata', 'values'].map((what) => `get ${what} vault -o json --namespace secrets --kubeconfig /kc --kube-context ctx`));
+    assert.equal((await installChart.look(eyesOf(helm), undefined)).is, 'done');
+  });
+
+  it('is given values over standard input, never as an argument, and waits for no pod', async () => {
+    const helm = helmOf(`cat > ${folder}/stdin`);
+    await helm.install();
+    assert.deepEqual(args(), ['upgrade --install vault hashicorp/vault --create-namespace --timeout 5s --version 0.30.0 --namespace secrets --kubeconfig /kc --kube-context ctx -f -']);
+    assert.deepEqual(JSON.parse(readFileSync(join(folder, 'stdin'), 'utf8')), { server: { extra: 'hunter2hunter2' } });
+  });
+
+  it('finds no VAULT_TOKEN in its environment', async () => {
+    process.env['VAULT_TOKEN'] = 'hvs.should-not-be-there-at-all';
+    try { await helmOf('cat > /dev/null').install(); } finally { delete process.env['VAULT_TOKEN']; }
+    assert.ok(existsSync(join(folder, 'env')));
+    assert.doesNotMatch(readFileSync(join(folder, 'env'), 'utf8'), /should-not-be-there/);
+  });
+
+  it('that knows no such release is no error: everything is to be done, and the plan says what', async () => {
+    const told: string[] = [];
+    const helm = helmOf('echo "Error: release: not found" >&2; exit 1');
+    assert.equal((await installChart.look(eyesOf(helm, told), undefined)).is, 'pending');
+    assert.equal(told[0], '+ release of vault 0.30.0');
+  });
+
+  it('that fails is quoted with its last lines, without what looks like a secret', async () => {
+    const helm = helmOf('cat > /dev/null; echo "Error: failed, token=hvs.CAESIJlU2XyZabcdefghijklmnop" >&2; exit 3');
+    const halt = await halted(installChart.act(eyesOf(helm), undefined));
+    assert.equal(halt.exitCode, 4);
+    assert.match(haltPage(halt.text), /helm upgrade --install ended with 3\n {2}Error: failed, token=\[redacted\]/);
+  });
+
+  it('that is not there is said so', async () => {
+    const halt = await halted(installChart.look(eyesOf(new Helm({ ...wanted, binary: join(folder, 'nothing') }, kubernetes, 5000)) as Eyes, undefined));
+    assert.match(haltPage(halt.text), /cannot be started on this machine[\s\S]*vault_helm_binary/);
+  });
+
+  it('that hangs is ended', async () => {
+    const binary = join(folder, 'slow');
+    writeFileSync(binary, `#!/bin/sh\necho $$ > ${folder}/pid\nexec sleep 600\n`);
+    chmodSync(binary, 0o755);
+    const helm = new Helm({ ...wanted, binary }, kubernetes, -14_000);
+    await assert.rejects(helm.install(), /did not end within 1 s, and was ended/);
+    assert.throws(() => process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), 0), { code: 'ESRCH' });
+  });
+
+  for (const [status, revision, way] of [['pending-install', 1, /helm uninstall vault -n secrets/], ['pending-upgrade', 4, /helm rollback vault 3 -n secrets/]] as const) {
+    it(`that was ended in the middle (${status}) is left alone, and the way out is said`, async () => {
+      const helm = helmOf(`case "$2" in metadata) echo '{"chart":"vault","version":"0.30.0","revision":${revision},"status":"${status}"}';; values) echo null;; esac`);
+      const sight = await installChart.look(eyesOf(helm), undefined);
+      assert.equal(sight.is, 'stuck');
+      assert.match(sight.is === 'stuck' ? haltPage(sight.halt.text) : '', way);
+    });
+  }
+});
