@@ -43,12 +43,18 @@ function wantedPrograms(repository) {
       version: versionInGoMod(servers, vault), flags: [...common, '-tags', 'minimal', ...small], sources: [textOf('vault-in-pods/main.go')],
       usually: '1 minute after the Vault of the other tests, else 4 to 8,', packages: '1,900', why: 'the pods of the cluster run it', instead,
     }],
-    ...['3', '4'].map((major) => [`helm${major}`, {
-      what: `helm ${major}`, module: join(servers, `helm${major}`), package: `helm.sh/helm/v${major}/cmd/helm`, keptAs: `helm${major}`, program: 'helm',
-      version: versionInGoMod(join(servers, `helm${major}`), `helm.sh/helm/v${major}`), flags: [...common, ...small],
-      usually: '1 minute', packages: '1,200', why: 'releases are installed with it', instead,
-    }]),
+    ...['3', '4'].map((major) => [`helm${major}`, helm(major, join(servers, `helm${major}`))]),
   ]);
+}
+
+function helm(major, module) {
+  const name = `helm.sh/helm/v${major}`;
+  const version = versionInGoMod(module, name);
+  return {
+    what: `helm ${major}`, module, package: `${name}/cmd/helm`, keptAs: `helm${major}`, program: 'helm', version,
+    flags: [...common, '-ldflags', `-s -w -X ${name}/internal/version.version=v${version}`],
+    usually: '1 minute', packages: '1,200', why: 'releases are installed with it', instead,
+  };
 }
 
 /** Without it `kubectl version` names no version, and charts that ask for one are refused. */
