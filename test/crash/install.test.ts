@@ -6,3 +6,4 @@ claim('install on two managers, vaultctl on one of them: the same', 'install-2x1
 claim('install on three managers and three nodes, a sample: the same', 'install-3x3', 200, (exploration) => exploration.all({ every: 7, offset: 1 }));
 claim('the run that mends a dead install is struck in its turn, a sample: the same', 'install-2x1', 200, (exploration) => exploration.mending({ stride: 11, every: 17, offset: 2 }));
 claim('install, pairs of faults of every kind drawn with a seed: the same', 'install-1x1', 150, (exploration) => exploration.pairs(150, 11));
+claim('install, two to four things of every kind drawn with a seed, harm and a second operator among them: the same, and pages are true', 'install-2x1', 80, (exploration) => exploration.deeper(80, 1));

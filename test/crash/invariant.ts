@@ -145,12 +145,18 @@ export function hasSnapshot(world: World): boolean {
   return [...world.machines.values()].some((machine) => (['names', 'safe'] as const).every((names) => wholeIn(machine, PATHS.snapshots, names).some(([name]) => name.endsWith('.snap'))));
 }
 
+/** Some set that Vault takes has, where vaultctl looks, a root token beside it that the server knows. */
+export function hasLivingToken(world: World): boolean {
+  return [...world.machines.values()].some((machine) => [...machine.find(FOLDER)?.names ?? []].some(([name, inode]) => inode.kind === 'file' && LOOKED_AT.test(name) && setsOf(inode.content).some((set) => world.vault.tokenIsValid(set.rootToken) && opens(world, set))));
+}
+
 /** What every process sees now, platter or cache: each file that vaultctl looks at, with the sets in it and whether Vault takes one. */
 export function sightOf(world: World): { host: string; path: string; sets: number; live: boolean; parses: boolean }[] {
   return [...world.machines.values()].flatMap((machine) => [...machine.find(FOLDER)?.names ?? []].flatMap(([name, inode]) => {
     if (inode.kind !== 'file' || !LOOKED_AT.test(name)) return [];
     const sets = setsOf(inode.content);
-    const parses = sets.length > 0 || parseCheckpoint(inode.content).is === 'checkpoint' || inode.content.every((byte) => byte === 0);
+    // A checkpoint of zeros is space that was taken for it; a main of zeros is damage.
+    const parses = sets.length > 0 || (name.startsWith('vault-unseal') ? false : parseCheckpoint(inode.content).is === 'checkpoint' || inode.content.every((byte) => byte === 0));
     return [{ host: machine.hostname, path: `${FOLDER}/${name}`, sets: sets.length, live: sets.some((set) => opens(world, set)), parses }];
   }));
 }
@@ -190,7 +196,7 @@ export async function checkDone(world: World, { tokenHeld }: Pick<Seen, 'tokenHe
 
 function tooOpen(world: World): string | undefined {
   for (const manager of world.machines.values()) {
-    for (const [name, inode] of manager.find(FOLDER)?.names ?? []) if ((inode.mode & 0o077) !== 0) return `${manager.hostname}:${name} can be read by others`;
+    for (const [name, inode] of manager.find(FOLDER)?.names ?? []) if ((inode.mode & 0o077) !== 0 && !name.endsWith('.lock')) return `${manager.hostname}:${name} can be read by others`;
   }
   return undefined;
 }

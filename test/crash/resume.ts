@@ -18,6 +18,8 @@ export interface Outcome {
   /** How each run ended, in order: `halt undelivered`, `done`. */
   readonly story: readonly string[];
   readonly said: readonly string[];
+  /** Where the run that mends it began to act: the first step that was not done already, or `halt CODE`. */
+  readonly resumedAt?: string;
 }
 
 /** More runs than this are no resume. */
@@ -117,26 +119,40 @@ function archive(world: World): void {
   }
 }
 
+const QUESTIONS = /^(which-|find-|choose-|must-|is-)/;
+
+/** The first step that a run did, questions apart. */
+function firstDeed({ said, ending }: Finished): string {
+  for (const line of said) {
+    const found = /^(done|failed) ([a-z-]+)/.exec(line);
+    if (found === null || (found[1] === 'done' && QUESTIONS.test(found[2]!))) continue;
+    return ending.is === 'halt' && found[1] === 'failed' ? `halt ${ending.halt.text.code}` : found[2]!;
+  }
+  return ending.is === 'done' ? 'nothing' : describe(ending);
+}
+
 /** Runs the command again, or the one that a halt names, until all is quiet. */
 export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASleeper = false } = {}): Promise<Outcome> {
   const story: string[] = [];
   const said: string[] = [];
+  let resumedAt = '';
   let verb = start;
   let acceptRestored = false;
   for (let runs = 1; runs <= MOST_RUNS; runs += 1) {
     const finished = await watched(world, verb, seen, acceptRestored ? { flags: { acceptRestored } } : {});
     story.push(`${verb}: ${describe(finished.ending)}`);
     said.push(...finished.said.map((line) => `  ${line}`));
-    if (finished.wrong !== undefined) return { wrong: finished.wrong, runs, story, said };
+    if (runs === 1) resumedAt = firstDeed(finished);
+    if (finished.wrong !== undefined) return { wrong: finished.wrong, runs, story, said, resumedAt };
     if (finished.ending.is === 'done') {
       const wrong = await checkDone(world, seen, verb);
-      return { ...(wrong === undefined ? {} : { wrong }), runs, story, said };
+      return { ...(wrong === undefined ? {} : { wrong }), runs, story, said, resumedAt };
     }
     const next = nextAfter(finished.ending, verb, world, seen, mayMeetASleeper);
-    if ('wrong' in next) return { wrong: next.wrong, runs, story, said };
-    if ('quiet' in next) return { runs, story, said };
+    if ('wrong' in next) return { wrong: next.wrong, runs, story, said, resumedAt };
+    if ('quiet' in next) return { runs, story, said, resumedAt };
     acceptRestored ||= finished.ending.is === 'halt' && finished.ending.halt.text.code === 'restored';
     verb = next.verb;
   }
-  return { wrong: `not quiet after ${MOST_RUNS} runs`, runs: MOST_RUNS, story, said };
+  return { wrong: `not quiet after ${MOST_RUNS} runs`, runs: MOST_RUNS, story, said, resumedAt };
 }

@@ -1,5 +1,5 @@
 import type { World } from '../sim/world.ts';
-import { hasSnapshot, sightOf } from './invariant.ts';
+import { hasLivingToken, hasSnapshot, sightOf } from './invariant.ts';
 
 /*
  * After harm that no program could prevent, a page may say what in an unharmed world would be a lie; but only if it is so.
@@ -18,6 +18,8 @@ const truths: Readonly<Record<string, (world: World, sight: Sight) => boolean>> 
   'unreadable': (_world, sight) => noneLives(sight) && sight.some(({ parses }) => !parses),
   'other-cluster': (world, sight) => !world.vault.initialised && sight.length > 0,
   'not-initialised': (world) => !world.vault.initialised,
+  'snapshot-failed': (world) => !hasLivingToken(world),
+  'unproven': (world) => !hasLivingToken(world),
   'no-snapshot': (world) => !hasSnapshot(world),
   'no-keys-for-snapshot': (_world, sight) => !sight.some(({ sets }) => sets > 0),
 };

@@ -64,6 +64,8 @@ export class SimDisk implements Disk {
     await this.#alive();
     const taken = await this.#hook({ op, path, when: 'before' });
     await this.#alive();
+    // It may have died while that was being found out, and the dead take no locks.
+    if (this.#dead) await new Promise<never>(() => undefined);
     const result = await effect(taken);
     await this.#hook({ op, path, when: 'after' });
     await this.#alive();

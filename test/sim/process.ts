@@ -23,6 +23,8 @@ export interface PortCall {
   readonly what: string;
   /** It may change something; false for plain looks. */
   readonly changes: boolean;
+  /** The step of the flow that made it; empty before the first and after the last: the lock. */
+  readonly step: string;
 }
 export type FaultKind = 'fails' | 'reply-lost' | 'cut' | 'host-reboots' | 'host-older' | 'node-restarts-before' | 'node-restarts-after' | 'node-sealed' | 'vault-restored' | 'steps-down' | 'signal' | LastingKind;
 export type LastingKind = 'host-gone' | 'node-gone' | 'disk-full';
@@ -46,6 +48,7 @@ const MOST_CALLS = 20_000;
 export class SimProcess {
   readonly calls: PortCall[] = [];
   readonly faults: readonly Fault[];
+  step = '';
   readonly #boundary: Boundary;
   #dead = false;
   /** The manager or node that each fault hit. */
@@ -74,7 +77,7 @@ export class SimProcess {
   async enter(port: Port, where: string, what: string, changes: boolean): Promise<{ call: PortCall; fault: FaultKind | undefined }> {
     if (this.#asleep !== undefined) await this.#asleep;
     if (this.#dead) await this.#never();
-    const call: PortCall = { index: this.calls.length, port, where, what, changes };
+    const call: PortCall = { index: this.calls.length, port, where, what, changes, step: this.step };
     this.calls.push(call);
     if (call.index > MOST_CALLS) this.#fail(new Error(`more than ${MOST_CALLS} calls: it never ends`));
     this.#bound(call, 'before');
