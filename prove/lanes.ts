@@ -1,5 +1,5 @@
 import type { KilledWorld } from '../test/real/killed-world.ts';
-import type { Trial } from './experiment.ts';
+import type { Scope, Trial } from './experiment.ts';
 
 /** A world of its own, and what is done to it, one after the other. */
 export interface Lane<T, World extends { end(): Promise<void> } = KilledWorld> {
@@ -49,6 +49,9 @@ async function oneLane<T, World extends { end(): Promise<void> }>({ start, items
     await world?.end();
   }
 }
+
+/** A sample is too small to be worth a second world. */
+export function lanesFor(scope: Scope, lanes: number): readonly number[] { return Array.from({ length: scope.all || scope.short > 40 ? lanes : 1 }, (_, index) => index); }
 
 /** Every second item. */
 export function dealt<T>(items: readonly T[], lane: number, lanes: number): T[] { return items.filter((_, index) => index % lanes === lane); }

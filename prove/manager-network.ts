@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Experiment } from './experiment.ts';
-import { inLanes } from './lanes.ts';
+import { inLanes, lanesFor } from './lanes.ts';
 import { sshdMissing } from './manager-sshd.ts';
 import { Network, networkMissing } from './network.ts';
 import { type Affliction, type Bench, startBench, struckLane } from './struck-manager.ts';
@@ -27,7 +27,7 @@ export const managerNetwork: Experiment = {
   name: 'manager-network',
   title: 'the network of a manager (a namespace of its own) cut in the middle of a write, of a file or of an answer, for a moment or to the end of the run, or reset, at every operation of `install` and `rotate` there',
   missing: () => sshdMissing() ?? networkMissing(),
-  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => struckLane(scope, { index, of: LANES, start: () => startFarAway(index) }, afflictions))),
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => struckLane(scope, { index, of: length, start: () => startFarAway(index) }, afflictions))),
 };
 
 async function startFarAway(number: number): Promise<NetworkBench> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sshdPath } from '../test/real/sshd.ts';
 import type { Experiment } from './experiment.ts';
-import { inLanes } from './lanes.ts';
+import { inLanes, lanesFor } from './lanes.ts';
 import { LoopDisk, loopDiskMissing } from './loop-disk.ts';
 import { signalAll } from './process-tree.ts';
 import { type Affliction, type Bench, sessionsOf, startBench, STRUCK, struckLane } from './struck-manager.ts';
@@ -60,7 +60,7 @@ export const managerSshd: Experiment = {
   name: 'manager-sshd',
   title: 'a manager behind a real sshd loses it (SIGKILL), is frozen (SIGSTOP), its disk full, its files or folder immutable or read-only, at every operation of `install` and `rotate` there',
   missing: () => sshdMissing() ?? loopDiskMissing() ?? chattrMissing(),
-  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => struckLane(scope, { index, of: LANES, start: () => startWithDisk(NET + index) }, afflictions))),
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => struckLane(scope, { index, of: length, start: () => startWithDisk(NET + index) }, afflictions))),
 };
 
 export function sshdMissing(): string | undefined {

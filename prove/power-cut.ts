@@ -5,7 +5,7 @@ import { deedOf } from './faults.ts';
 import { type FileCall, straceMissing, traced } from './file-calls.ts';
 import { type Flow, flows, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
-import { dealt, inLanes } from './lanes.ts';
+import { dealt, inLanes, lanesFor } from './lanes.ts';
 import { type Cut, loopDiskMissing } from './loop-disk.ts';
 
 const LANES = 2;
@@ -19,8 +19,8 @@ export const powerCut: Experiment = {
   name: 'power-cut',
   title: 'power cut of every manager at once (ext4 shut down, with its journal written or not, and mounted again) before and after each write, fsync, rename and folder fsync of `install` and `rotate`',
   missing: () => straceMissing() ?? loopDiskMissing(),
-  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => ({
-    start: () => KilledWorld.start(), items: async (world: KilledWorld) => dealt(await strikesIn(world, scope), index, LANES), strike,
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => ({
+    start: () => KilledWorld.start(), items: async (world: KilledWorld) => dealt(await strikesIn(world, scope), index, length), strike,
   }))),
 };
 

@@ -31,7 +31,7 @@ export interface Affliction<B extends Bench> {
   readonly lift?: (bench: B) => void | Promise<void>;
   /** It passes within the run, which then has no reason to end badly. */
   readonly passes?: true;
-  /** The run waits long for it: only so many instants are worth it. */
+  /** The run waits half a minute for it: only one in so many instants is worth it, and none of a sample's. */
   readonly every?: number;
 }
 
@@ -59,7 +59,8 @@ export function struckLane<B extends Bench>(scope: Scope, lane: { readonly index
     start: lane.start,
     items: async (bench) => {
       const all: Strike<B>[] = [];
-      for (const flow of flows) all.push(...await strikesIn(bench, flow, afflictions));
+      const worthIt = scope.all || scope.short > 40 ? afflictions : afflictions.filter(({ every }) => every === undefined);
+      for (const flow of flows) all.push(...await strikesIn(bench, flow, worthIt));
       return dealt(chosen(all, scope), lane.index, lane.of);
     },
     strike,

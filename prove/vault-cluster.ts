@@ -4,7 +4,7 @@ import type { RealNode } from '../test/real/vault.ts';
 import { type Ran, World } from '../test/real/world.ts';
 import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts';
 import { type Flow, flows } from './flow.ts';
-import { dealt, inLanes, type Lane } from './lanes.ts';
+import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
 
 const LANES = 2;
 const MANAGERS = 2;
@@ -19,10 +19,10 @@ export const vaultCluster: Experiment = {
   name: 'vault-cluster',
   title: 'Vault on three raft nodes: the node that is asked, the leader or a follower restarted, sealed, stepped down or gone, before every request of `install` and `rotate`',
   missing: () => undefined,
-  trials: (scope) => inLanes(Array.from({ length: LANES }, (_, index) => lane(scope, index))),
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => lane(scope, index, length))),
 };
 
-function lane(scope: Scope, index: number): Lane<Strike, Cluster> {
+function lane(scope: Scope, index: number, lanes: number): Lane<Strike, Cluster> {
   return {
     start: async () => {
       const world = await World.start({ nodes: 3, managers: MANAGERS });
@@ -35,7 +35,7 @@ function lane(scope: Scope, index: number): Lane<Strike, Cluster> {
         // Which hurt comes first moves on with the requests, so that a sample has some of each.
         all.push(...Array.from({ length: count }, (_, at) => HURTS.map((_hurt, which): Strike => ({ flow, at: at + 1, hurt: HURTS[(at + which) % HURTS.length]!, restarted: at % 2 === 1 }))).flat());
       }
-      return dealt(chosen(all, scope), index, LANES);
+      return dealt(chosen(all, scope), index, lanes);
     },
     strike: async ({ world }, item) => strike(world, item),
   };
