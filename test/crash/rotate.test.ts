@@ -11,4 +11,4 @@ claim('a call that fails in the very run whose commit the server does not surviv
 claim('the run that mends a dead rotation is struck in its turn, a sample: the same', 'rotate-2x1', 180, (exploration) => exploration.mending({ stride: 19, every: 37, offset: 5 }));
 claim('rotate, pairs of faults of every kind drawn with a seed: the same', 'rotate-1x1', 150, (exploration) => exploration.pairs(150, 7));
 claim('rotate, two to four things of every kind drawn with a seed, harm and a second operator among them: the same, and pages are true', 'rotate-2x1', 100, (exploration) => exploration.deeper(100, 1));
-claim('rotate on a server of the sys/rotate/root family with three nodes, whose pending rekey comes back with leadership: the same, a sample', 'rotate-2x3-local-openbao', 60, (exploration) => exploration.all({ every: 37, offset: 5 }));
+claim('rotate on a server of the sys/rotate/root family with three nodes, whose pending rekey comes back with leadership: the same, a sample', 'rotate-2x3-local-openbao', 60, (exploration) => exploration.all({ every: 23, offset: 5 }));
