@@ -41,6 +41,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     '': haltTexts.chartFailed('helm ended with 1', ['Error: failed to download "hashicorp/vault" at version "0.99.0"'], undefined, inventory),
     missing: haltTexts.chartFailed('helm is not on this machine', ['spawn helm ENOENT'], 'install helm 3 or 4 on the machine that vaultctl runs on, or name it: vault_helm_binary: /path/to/helm', inventory),
   },
+  extraFailed: { '': haltTexts.extraFailed('label the namespace', ['ended with 1', 'Error from server (NotFound): namespaces "vault" not found'], 'vault_install_pre', inventory) },
   releaseStuck: { '': haltTexts.releaseStuck('vault', 'vault', 'pending-upgrade', 4, inventory), first: haltTexts.releaseStuck('vault', 'vault', 'pending-install', 1, inventory) },
   notConfigured: { '': haltTexts.notConfigured(['POST auth/kubernetes/role/application: https://10.0.0.1:8200 answered 400: bound_service_account_names can not be empty'], 'configure', inventory) },
   loginFailed: { '': haltTexts.loginFailed(['role application: default/application-sa logs in: login as role application: https://10.0.0.1:8200 answered 403: permission denied'], 'configure', inventory) },

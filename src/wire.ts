@@ -53,13 +53,14 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   const end = journalOn(master, hosts.find(({ name }) => name === settings.master));
   const { kubernetes } = settings;
   const helm = kubernetes === undefined || settings.deployment.helm === undefined ? undefined : new (await import('./adapters/helm.ts')).Helm(settings.deployment.helm, kubernetes, settings.timeoutMs);
+  const programs = [...settings.deployment.pre, ...settings.deployment.post].some((extra) => extra.is === 'command') ? (await import('./adapters/programs.ts')).programsHere(settings.timeoutMs) : undefined;
   const openKube = kubernetes === undefined ? undefined : opensKube(settings, pods?.kube);
   const base = {
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
     ...(openKube === undefined ? {} : { kube: openKube }),
     nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
     ...(pods === undefined ? {} : { findNodes: pods.find }),
-    ...(helm === undefined ? {} : { helm }),
+    ...(helm === undefined ? {} : { helm }), ...(programs === undefined ? {} : { programs }),
   };
   return {
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
@@ -67,7 +68,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     ...(kubernetes === undefined || openKube === undefined ? {} : {
       lease: async () => ({ kube: await openKube(), namespace: kubernetes.namespace, release: kubernetes.release, pulse: systemPulse, now: () => systemClock.now() }),
     }),
-    hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), ...(helm === undefined ? {} : { helmHands: helm }), operator, operation, lock, isPassing, mayProve: true }),
+    hands: (lock, operation) => ({ ...base, vault: new VaultHands(wire, settings.timeoutMs), ...(helm === undefined ? {} : { helmHands: helm }), ...(programs === undefined ? {} : { programHands: programs }), operator, operation, lock, isPassing, mayProve: true }),
     close: async () => { await end(); wire.close(); pods?.close(); await Promise.all(hosts.map((host) => host.close().catch(() => undefined))); },
   };
 }

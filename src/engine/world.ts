@@ -5,6 +5,7 @@ import type { KubeWire } from '../ports/kube.ts';
 import type { HelmEyes, HelmHands } from '../ports/helm.ts';
 import type { HostEyes, HostHands } from '../ports/hosts.ts';
 import type { Event, Operator } from '../ports/operator.ts';
+import type { ProgramEyes, ProgramHands } from '../ports/programs.ts';
 import type { VaultEyes } from '../vault/eyes.ts';
 import type { VaultHands } from '../vault/hands.ts';
 import type { ClusterLock } from './lock.ts';
@@ -22,6 +23,8 @@ export interface Eyes {
   readonly kube?: () => Promise<KubeWire>;
   /** The user's own helm, where the inventory names a chart. */
   readonly helm?: HelmEyes;
+  /** Where the inventory names commands of its own. */
+  readonly programs?: ProgramEyes;
   readonly clock: Clock;
   readonly flags: Flags;
   readonly tell: (event: Event) => void;
@@ -33,6 +36,7 @@ export interface Hands extends Eyes {
   readonly vault: VaultHands;
   /** Of the same helm, with the hand that installs. */
   readonly helmHands?: HelmHands;
+  readonly programHands?: ProgramHands;
   readonly operator: Operator;
   readonly operation: string;
   readonly lock: ClusterLock;

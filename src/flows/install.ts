@@ -6,6 +6,7 @@ import { copyCheckpoint } from '../steps/copy-checkpoint.ts';
 import { declareIntent } from '../steps/declare-intent.ts';
 import { deliverKeys } from '../steps/deliver-keys.ts';
 import { installChart } from '../steps/install-chart.ts';
+import { installExtras } from '../steps/install-extras.ts';
 import { initVault } from '../steps/init-vault.ts';
 import { proveLogin } from '../steps/prove-login.ts';
 import type { Held, Scene } from '../steps/records.ts';
@@ -17,6 +18,8 @@ import { whichWorld } from '../steps/which-world.ts';
 /** What is true in each state of an install. */
 export interface InstallStates {
   asked: undefined;
+  /** Every manifest and command of `vault_install_pre` is as wanted. */
+  prepared: undefined;
   /** The chart's release is deployed as the inventory wants it, where it names one. */
   charted: undefined;
   /** Every pod's Vault answers, sealed or not; or one that answers is initialised, and keys may be in need of a second copy. */
@@ -37,6 +40,8 @@ export interface InstallStates {
   /** Every file is equal and alone, every node open. */
   confirmed: Held;
   configured: Held;
+  /** … and of `vault_install_post`. */
+  rounded: Held;
   done: Held;
 }
 
@@ -45,7 +50,8 @@ const { arrow, fork } = arrowsOf<InstallStates>();
 export const install: Flow<InstallStates> = {
   name: 'install', title: 'initialise, unseal, deliver the keys to every manager', start: 'asked', end: 'done',
   arrows: [
-    arrow('asked', installChart, 'charted'),
+    arrow('asked', installExtras<undefined>('pre'), 'prepared'),
+    arrow('prepared', installChart, 'charted'),
     arrow('charted', waitForPods, 'answering'),
     fork('answering', whichWorld, 'virgin', 'standing'),
     arrow('virgin', declareIntent, 'intended'),
@@ -57,6 +63,7 @@ export const install: Flow<InstallStates> = {
     arrow('delivered', clearCheckpoints<Held>('install'), 'settled'),
     arrow('settled', confirmEnd<Held>('install'), 'confirmed'),
     arrow('confirmed', configureVault<Held>('install', ({ set }) => set.rootToken), 'configured'),
-    arrow('configured', proveLogin<Held>('install'), 'done'),
+    arrow('configured', installExtras<Held>('post'), 'rounded'),
+    arrow('rounded', proveLogin<Held>('install'), 'done'),
   ],
 };

@@ -28,4 +28,10 @@ export const deployHalts = {
       `then: vaultctl install -i ${inventory}`,
     ],
   }),
+  extraFailed: (name: string, why: readonly string[], variable: string, inventory: string): HaltText => ({
+    code: 'extra-failed', exit: 'resumable', what: `${variable}: the command "${name}" did not do its work`, details: why,
+    safe: ['Keys that were delivered are on every manager; a command of the inventory is given none of them.'],
+    notDone: [`What stands after it in ${variable}, and in the install.`],
+    next: ['mend the command or its check', `vaultctl install -i ${inventory}`],
+  }),
 } as const;

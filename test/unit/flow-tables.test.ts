@@ -21,7 +21,7 @@ interface Table { readonly flow: Flow<Record<string, unknown>>; readonly states:
 const table = <S>(flow: Flow<S>, names: Record<keyof S, true>): Table => ({ flow: flow as unknown as Flow<Record<string, unknown>>, states: states<S>(names) });
 
 const tables: Record<string, Table> = {
-  install: table<InstallStates>(install, { asked: true, charted: true, answering: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true }),
+  install: table<InstallStates>(install, { asked: true, prepared: true, charted: true, answering: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true, rounded: true }),
   rotate: table<RotateStates>(rotate, {
     asked: true, calm: true, interrupted: true, calledOff: true, current: true, open: true, saved: true, rekeying: true, newHeld: true, staged: true, committed: true,
     tokenChanging: true, tokenKept: true, reopened: true, promoted: true, settled: true, done: true,
@@ -35,7 +35,7 @@ const tables: Record<string, Table> = {
     asked: true, standing: true, full: true, agreed: true, ...emptied, empty: true, found: true, restored: true, ...tail,
   }),
   'recover --reinitialise': table<ReinitialiseStates>(reinitialise, {
-    begun: true, lost: true, agreed: true, cleared: true, ...emptied, asked: true, charted: true, answering: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true,
+    begun: true, lost: true, agreed: true, cleared: true, ...emptied, asked: true, prepared: true, charted: true, answering: true, virgin: true, intended: true, standing: true, ...tail, confirmed: true, configured: true, rounded: true,
   }),
 };
 
