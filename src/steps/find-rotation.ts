@@ -1,4 +1,4 @@
-import { isIntent } from '../engine/candidates.ts';
+import { candidatesOf, isIntent } from '../engine/candidates.ts';
 import type { Fork } from '../engine/flow.ts';
 import { papersOf, reached, survey } from '../engine/survey.ts';
 import { Halt } from '../model/halt.ts';
@@ -30,6 +30,9 @@ export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> 
       if (intent?.is === 'checkpoint') throw initReplyLost(eyes, papersOf(seen, 'install'), intent.checkpoint.meta?.startedAt ?? 'undated');
       throw new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(seen), inventory));
     }
+    // No set anywhere that can be read, and an intent: install knows what that is, and says what to do.
+    const intents = papersOf(seen, 'install');
+    if (intents.length > 0 && candidatesOf(seen).length === 0) throw new Halt(haltTexts.finishFirst('install', intents, inventory));
     const sealed = seen.nodes.flatMap((sight) => (sight.reached && sight.status.sealed ? [sight.node.name] : []));
     if (eyes.settings.shares.given && sealed.length > 0) throw new Halt(haltTexts.sharesWhileSealed(sealed, inventory));
     preflight(eyes, reached(seen), 'rotate');

@@ -59,7 +59,8 @@ function nothingFound(eyes: Eyes, survey: Survey): Halt {
   const unreadable = papersOf(survey, 'main', 'install', 'previous', 'sibling').filter((paper) => paper.is === 'unreadable');
   const intents = papersOf(survey, 'install').filter(isIntent);
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
-  if (unreadable.some(({ role }) => role !== 'sibling') || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
+  // What a power cut left torn was read and is known to be no set; what could not be read at all may be the only one.
+  if (unreadable.some(({ role, bytes }) => role !== 'sibling' || bytes === undefined) || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
   const [intent] = intents;
   if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable);
   return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(survey), inventory));

@@ -166,3 +166,15 @@ test('one manager that notes that Vault rejects its keys is believed, whatever t
   const { story } = await endsWell('rotate-2x1-local-twice', ['restore:0', { kind: 'disk-full', on: /^disk m1 create .*vault-unseal\.about\.json/ }]);
   assert.deepEqual(story.slice(-2), ['install: halt restored', 'install: done']);
 });
+
+test('keys that are in a sibling which cannot be read this once are not called a lost init reply', async () => {
+  const { story } = await endsWell('install-1x1', [{ kind: 'die', on: /^disk m1 file\.write .*vault-creds-init\.json\.tmp.*\.keys$/, nth: 1 }, { kind: 'fails', on: /^disk m1 read .*\.vault-creds-init\.json\.tmp\..*\.keys$/ }]);
+  assert.deepEqual(story, ['install: died', 'install: halt unreadable', 'install: done']);
+});
+
+test('rotate, where an init reply was lost and its save torn, points to install and not to a backup that nobody has', async () => {
+  const { story } = await endsWell('install-1x1', [
+    { kind: 'reboot', on: /^disk m1 file\.write .*vault-creds-init\.json\.tmp.*\.keys$/, nth: 1, detail: ['m1', 'kt'] }, { kind: 'fails', on: /^disk m1 stat .*vault-creds-rotate\.json\.tmp$/ },
+  ]);
+  assert.deepEqual(story, ['install: died', 'install: halt finish-rotate', 'rotate: halt finish-install', 'install: halt init-reply-lost', 'install: done']);
+});
