@@ -58,8 +58,9 @@ export class KubeHttp implements KubeWire {
       const fail = (error: unknown) => { clearTimeout(timer); reject(kubeFailure(this.server, error, sent)); };
       request.once('error', fail);
       request.once('socket', (socket) => {
+        // A warm connection comes here with every request.
+        if (!this.#sockets.has(socket)) socket.once('close', () => this.#sockets.delete(socket));
         this.#sockets.add(socket);
-        socket.once('close', () => this.#sockets.delete(socket));
         if (socket.connecting) socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => { sent = true; });
         else sent = true;
       });

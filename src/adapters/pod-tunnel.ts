@@ -23,9 +23,10 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
   const url = kube.url(`/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
   const socket = new WebSocket(url, ['v4.channel.k8s.io'], { headers, handshakeTimeout: OPENS_WITHIN_MS, perMessageDeflate: false, maxPayload: 16 << 20, ...(agent === undefined || typeof agent === 'boolean' ? {} : { agent }) });
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<PodTunnel>((resolve, reject) => {
     const fail = (why: string, cause?: unknown) => reject(new WireError(address, 'before', `${address}: no way to pod ${pod} through ${kube.server}: ${why}`, { cause }));
-    socket.once('open', () => resolve());
+    // At once: the first frames may have come with the answer to the upgrade, and are let out before any promise goes on.
+    socket.once('open', () => resolve(new PodTunnel(socket, target)));
     socket.once('error', (error) => fail(error.message.split('\n')[0] ?? '', error));
     socket.once('unexpected-response', (request, response) => {
       const chunks: Buffer[] = [];
@@ -33,7 +34,6 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
       response.on('end', () => { fail(refusal(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))); request.destroy(); });
     });
   });
-  return new PodTunnel(socket, target);
 }
 
 function refusal(status: number, body: string): string {
