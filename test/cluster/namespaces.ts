@@ -3,13 +3,14 @@
 // cluster with it: so nothing has to be remembered, and a cluster whose maker was killed is found in the process table.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const OPEN_WITHIN_MS = 15_000;
 const GONE_WITHIN_MS = 20_000;
+const LEFT_BEHIND_AFTER_MS = 600_000;
 
 /** The bridge's address, which is the node's, too. */
 export const NODE_ADDRESS = '10.89.0.1';
@@ -50,6 +51,7 @@ export async function openNamespaces(folder: string, pause: string, options: { r
   for (const place of made) mkdirSync(place, { recursive: true });
   for (const own of Object.values(OWN_PLACES)) mkdirSync(join(folder, own), { recursive: true });
   for (const [setting, value] of Object.entries(KERNEL_SETTINGS)) writeFileSync(join(folder, setting.replaceAll('/', '.')), `${value}\n`);
+  sweepCgroups();
   makeCgroup(cgroup);
 
   const unshare = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--propagation', 'slave'];
@@ -109,11 +111,15 @@ export async function closeNamespaces(folder: string): Promise<void> {
 
 /** Removes the folders that were made for mounting on them, or hands that on: removed, a folder is unmounted everywhere. */
 function leavePlaces(folder: string): void {
-  const others = processes().filter(({ argv }) => argv.length === 2 && argv[0]?.endsWith('/pause') === true).map(({ argv }) => argv[1] ?? '');
-  const heir = others.find((other) => existsSync(join(other, MADE_PLACES)));
+  const heir = runningFolders().find((other) => existsSync(join(other, MADE_PLACES)));
   const made = madePlaces(folder);
   if (heir === undefined) for (const place of made) removed(place);
   else writeFileSync(join(heir, MADE_PLACES), JSON.stringify([...new Set([...madePlaces(heir), ...made])]));
+}
+
+/** The folders of all clusters that run. */
+function runningFolders(): string[] {
+  return processes().filter(({ argv }) => argv.length === 2 && argv[0]?.endsWith('/pause') === true).map(({ argv }) => argv[1] ?? '');
 }
 
 function madePlaces(folder: string): string[] {
@@ -205,13 +211,29 @@ function makeCgroup(cgroup: string): void {
   }
 }
 
+/** Those of clusters whose maker was killed: the kernel ended all but these. One that is being started is younger. */
+function sweepCgroups(): void {
+  const running = new Set(runningFolders().map(cgroupOf));
+  const isOld = (path: string) => Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > LEFT_BEHIND_AFTER_MS;
+  for (const hierarchy of hierarchies()) {
+    const left = readdirSync(hierarchy).filter((name) => /^vaultctl-[0-9a-f]{8}$/.test(name) && !running.has(`/${name}`) && isOld(join(hierarchy, name)));
+    for (const path of left.flatMap((name) => below(join(hierarchy, name)))) removed(path);
+  }
+}
+
 /** The deepest first, as they have to be removed. */
 function cgroupsBelow(cgroup: string): string[] {
-  const below = (path: string): string[] => [
-    ...readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => below(join(path, entry.name))),
-    path,
-  ];
   return hierarchies().map((hierarchy) => join(hierarchy, cgroup)).filter((path) => existsSync(path)).flatMap(below);
+}
+
+/** Itself last; nothing where it is gone already, or goes meanwhile. */
+function below(path: string): string[] {
+  try {
+    return [...readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).flatMap((entry) => below(join(path, entry.name))), path];
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw cause;
+  }
 }
 
 /** Why there can be no namespaces of ours here, or undefined when there can. */
