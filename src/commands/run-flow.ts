@@ -49,6 +49,6 @@ async function showPlan<S>(machine: Machine, flags: CommonFlags, flow: Flow<S>, 
   const lines = await plan(flow, world.eyes);
   if (flags.json === true) { machine.out(`${JSON.stringify({ flow: flow.name, plan: lines }, undefined, 2)}\n`); return; }
   const words = { already: 'already  ', skipped: 'skipped  ', would: 'would    ', unproven: 'unproven ', looked: 'looked   ' } as const;
-  machine.out(`${flow.name}: what a run would do (nothing was changed)\n${lines.map(({ mark, title, note }) => `  ${words[mark]} ${title}${note === undefined ? '' : `: ${note}`}`).join('\n')}\n`);
+  machine.out(`${flow.name}: what a run would do (nothing was changed)\n${lines.flatMap(({ mark, title, note, differences = [] }) => [`  ${words[mark]} ${title}${note === undefined ? '' : `: ${note}`}`, ...differences.map((line) => `              ${line}`)]).join('\n')}\n`);
 }
 

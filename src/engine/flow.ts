@@ -3,7 +3,8 @@ import type { Eyes, Hands, Prover } from './world.ts';
 
 /** What a step sees when it looks for its own effect. */
 export type Sight<Out> =
-  | { readonly is: 'pending' }
+  /** `out`: what it leads to is known before it is done, and a plan looks further. */
+  | { readonly is: 'pending'; readonly out?: Out }
   /** `skipped`: the operator said not to. */
   | { readonly is: 'done'; readonly out: Out; readonly skipped?: true }
   | { readonly is: 'stuck'; readonly halt: Halt };

@@ -1,4 +1,5 @@
 import { type Flow, arrowFrom, isUnproven } from './flow.ts';
+import type { Event } from '../ports/operator.ts';
 import type { Eyes } from './world.ts';
 
 export interface PlanLine {
@@ -7,6 +8,8 @@ export interface PlanLine {
   /** `already`: its effect is there. `would`: a run would do it. `unproven`: a run would have Vault decide; the likely way is shown. */
   readonly mark: 'already' | 'skipped' | 'would' | 'unproven' | 'looked';
   readonly note?: string;
+  /** What the look said: of a chart or a configuration, what differs. */
+  readonly differences?: readonly string[];
 }
 
 /**
@@ -33,11 +36,13 @@ export async function plan<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
       continue;
     }
     const { name: step, title } = arrow.step;
-    const sight = known ? await arrow.step.look(eyes, record as never) : { is: 'pending' as const };
+    const differences: string[] = [];
+    const looking = { ...eyes, tell: (event: Event) => { if (event.is === 'note') differences.push(event.text); eyes.tell(event); } };
+    const sight = known ? await arrow.step.look(looking, record as never) : { is: 'pending' as const };
     if (sight.is === 'stuck') throw sight.halt;
-    if (sight.is === 'done') record = sight.out;
+    if (sight.is === 'done' || 'out' in sight) record = sight.out;
     else known = false;
-    lines.push({ step, title, mark: sight.is !== 'done' ? 'would' : sight.skipped === true ? 'skipped' : 'already' });
+    lines.push({ step, title, mark: sight.is !== 'done' ? 'would' : sight.skipped === true ? 'skipped' : 'already', ...(differences.length === 0 ? {} : { differences }) });
     state = arrow.to;
   }
   return lines;

@@ -43,7 +43,7 @@ export interface HeldLease {
 export type LeaseAnswer =
   | { readonly is: 'held'; readonly lease: HeldLease }
   | { readonly is: 'taken'; readonly by: LockWords }
-  /** No right to Leases. */
+  /** No right to Leases, or no namespace for one. */
   | { readonly is: 'forbidden'; readonly why: string };
 
 export interface LeaseWish {
@@ -75,6 +75,8 @@ export async function takeLease(place: LeasePlace, { words, heirOf, watching }: 
         const sentMs = place.pulse.monotonicMs();
         const answer = await write(place, leaseOf(place, words, found), found === undefined);
         if (answer.status === 403) return { is: 'forbidden', why: `no right to write Leases in namespace ${place.namespace}` };
+        // Before the first install: what makes the namespace is a step of the flow that asks.
+        if (answer.status === 404 && found === undefined) return { is: 'forbidden', why: `there is no namespace ${place.namespace} yet` };
         if (answer.status < 300) return { is: 'held', lease: new Renewed(place, words, answer.body as Lease, sentMs) };
         if (answer.status !== 409) throw refused(place.kube, request(place, found === undefined), answer);
         continue;

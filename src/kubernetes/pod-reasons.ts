@@ -48,7 +48,7 @@ async function behind(kube: KubeWire, settings: KubernetesSettings, pod: Pod, wh
     more.push(`PVC ${claim} is ${state.phase} (storage class ${spec?.storageClassName ?? 'none, and the cluster has no default one'})${events.length === 0 ? '' : `: ${events.join('; ')}`}`);
   }
   // A volume that cannot be mounted shows in events alone: the container just waits.
-  if (more.length === 0 && /ContainerCreating|PodInitializing/.test(why)) return saidOf(kube, settings, 'Pod', pod.metadata.name);
+  if (more.length === 0 && /ContainerCreating|PodInitializing/.test(why)) return saidOf(kube, settings, 'Pod', pod.metadata.name, 'FailedScheduling');
   return more;
 }
 
@@ -60,14 +60,14 @@ function crashedContainer({ status }: Pod): string | undefined {
   return [...status?.initContainerStatuses ?? [], ...status?.containerStatuses ?? []].find(({ state, lastState }) => state?.running === undefined && (state?.terminated ?? lastState?.terminated) !== undefined)?.name;
 }
 
-/** The newest warning about one object. */
-async function saidOf(kube: KubeWire, { namespace }: KubernetesSettings, kind: string, name: string | undefined): Promise<string[]> {
+/** The newest warning about one object. @param over a reason that is no longer one */
+async function saidOf(kube: KubeWire, { namespace }: KubernetesSettings, kind: string, name: string | undefined, over?: string): Promise<string[]> {
   if (name === undefined) return [];
   const selector = encodeURIComponent(`involvedObject.kind=${kind},involvedObject.name=${name},type=Warning`);
   const { status, body } = await kube.request({ method: 'GET', path: `/api/v1/namespaces/${namespace}/events?fieldSelector=${selector}` });
   if (status !== 200) return [];
   const when = ({ lastTimestamp, eventTime }: KubeEvent) => lastTimestamp ?? eventTime ?? '';
-  const newest = (body as { items?: KubeEvent[] }).items?.toSorted((a, b) => (when(a) < when(b) ? -1 : 1)).at(-1);
+  const newest = (body as { items?: KubeEvent[] }).items?.filter(({ reason }) => over === undefined || reason !== over).toSorted((a, b) => (when(a) < when(b) ? -1 : 1)).at(-1);
   return newest?.message === undefined ? [] : [oneLine(newest.message)];
 }
 

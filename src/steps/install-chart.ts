@@ -15,7 +15,7 @@ export const installChart: Step<undefined, undefined> = {
     if (found !== undefined && isStuck(found)) return { is: 'stuck', halt: new Halt(haltTexts.releaseStuck(kubernetes.release, kubernetes.namespace, found.status, found.revision, inventory)) };
     const differences = releaseDifferences(found, wanted, here);
     for (const line of differences) eyes.tell({ is: 'note', text: line });
-    return differences.length === 0 ? { is: 'done', out: undefined } : { is: 'pending' };
+    return differences.length === 0 ? { is: 'done', out: undefined } : { is: 'pending', out: undefined };
   },
   act: async (hands) => {
     await said(hands, () => hands.helmHands!.install());

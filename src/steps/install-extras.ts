@@ -23,7 +23,7 @@ export function installExtras<R>(when: When): Step<R, R> {
         all = false;
         eyes.tell({ is: 'note', text: line });
       }
-      return all ? { is: 'done', out: record } : { is: 'pending' };
+      return all ? { is: 'done', out: record } : { is: 'pending', out: record };
     },
     act: async (hands, record) => {
       const kinds: Kinds = new Map();

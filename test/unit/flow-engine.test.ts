@@ -230,6 +230,15 @@ describe('a plan', () => {
     assert.equal(lines[2]?.note, 'nobody said');
   });
 
+  it('look past a step whose end is known before it is done, and keep what each look said', async () => {
+    const { arrow } = arrowsOf<{ a: undefined; b: string; c: string }>();
+    const flow: Flow<{ a: undefined; b: string; c: string }> = { name: 'x', title: 'x', start: 'a', end: 'c', arrows: [
+      arrow('a', { name: 'one', title: 'one', kind: 'repeat', look: async (seen) => { seen.tell({ is: 'note', text: '+ it' }); return { is: 'pending', out: 'known' }; }, act: async () => 'known' }, 'b'),
+      arrow('b', { name: 'two', title: 'two', kind: 'check', look: async (_seen, record) => ({ is: 'done', out: `${record} too` }), act: async () => '' }, 'c'),
+    ] };
+    assert.deepEqual((await plan(flow, eyes(cook().hands))).map(({ step, mark, differences }) => [step, mark, differences]), [['one', 'would', ['+ it']], ['two', 'already', undefined]]);
+  });
+
   it('halts where a run would halt at once', async () => {
     await assert.rejects(plan(kitchen(cold(), { stuckAt: 'fill' }).flow, eyes(cook().hands)), halted('stuck'));
   });

@@ -100,7 +100,7 @@ describe('helm itself', () => {
   it('that knows no such release is no error: everything is to be done, and the plan says what', async () => {
     const told: string[] = [];
     const helm = helmOf('echo "Error: release: not found" >&2; exit 1');
-    assert.equal((await installChart.look(eyesOf(helm, told), undefined)).is, 'pending');
+    assert.deepEqual(await installChart.look(eyesOf(helm, told), undefined), { is: 'pending', out: undefined });
     assert.equal(told[0], '+ release of vault 0.30.0');
   });
 

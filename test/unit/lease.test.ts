@@ -146,6 +146,12 @@ describe('the Lease of a Vault in Kubernetes', () => {
     assert.equal(identity(), 'op1@bastion:7/op1');
   });
 
+  it('has no place before the first install makes its namespace: the managers\' lock is all there is then', async () => {
+    const { take, place } = cluster();
+    const nowhere = place(0, ({ when, method }) => (when === 'before' && method === 'POST' ? { status: 404 } : undefined));
+    assert.deepEqual((await take('op1', nowhere)).answer, { is: 'forbidden', why: 'there is no namespace vault yet' });
+  });
+
   it('that nobody gave us a right to is said to be so, and a server that says no is an error', async () => {
     const { take, kube, place } = cluster();
     kube.forbid.push({ method: 'POST', path: /leases/ });

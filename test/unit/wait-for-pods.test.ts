@@ -168,7 +168,7 @@ describe('why a pod is not there', () => {
   });
 
   it('is what an event says where a volume cannot be mounted', async () => {
-    assert.match(await reason(waiting('vault-0', 'ContainerCreating'), { 'kind%3DPod': { items: [{ message: 'MountVolume.SetUp failed for volume "tls" : secret "vault-tls" not found' }] } }) ?? '', /ContainerCreating; MountVolume.SetUp failed for volume "tls" : secret "vault-tls" not found/);
+    assert.match(await reason(waiting('vault-0', 'ContainerCreating'), { 'kind%3DPod': { items: [{ reason: 'FailedScheduling', message: 'unbound', lastTimestamp: '2026-01-09' }, { message: 'MountVolume.SetUp failed for volume "tls" : secret "vault-tls" not found' }] } }) ?? '', /ContainerCreating; MountVolume.SetUp failed for volume "tls" : secret "vault-tls" not found/);
   });
 
   it('never shows what looks like a key, a token or a password', () => {
