@@ -62,7 +62,8 @@ function isAnswer({ verb, code, text }: Run, all: readonly Run[]): boolean {
   if (code === 0 || code === 6) return true;
   const installing = all.some((one) => one.verb === 'install');
   if (code === 4) return verb === 'unseal' || (verb === 'rotate' && installing) || (verb === 'install' && all.some((one) => one.verb === 'rotate'));
-  return verb !== 'install' && installing && /not initialised/i.test(text);
+  // An install that waits for the reply of init has no keys on any disk yet, and no page may say it had.
+  return verb !== 'install' && installing && (/not initialised/i.test(text) || (code === 8 && text.includes('no keys could be read on any manager') && !text.includes('The keys are in')));
 }
 
 function operationOf({ text }: Run): string { return /\(operation ([0-9a-f]{12})\)/.exec(text)?.[1] ?? 'none'; }

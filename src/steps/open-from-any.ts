@@ -28,7 +28,8 @@ export const openFromAny: Step<undefined, Opened> = {
     for (const [name, address] of joining) sealed.set(name, address);
     const { opened, leftover, found, problems, alone } = pass;
     const failed = [...unreached, ...alone, ...[...sealed.keys()].map((host) => ({ host, why: problems.get(host) ?? 'no keys could be read on any manager' }))];
-    const read = papersOf({ managers: found, nodes: [] }, 'main', 'install', 'rotate', 'previous', 'sibling');
+    // An intent, or a file that cannot be read, is no place where keys are.
+    const read = candidatesOf({ managers: found, nodes: [] }).flatMap(({ sources }) => sources);
     if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, read, 'unseal', hands.settings.inventory));
     return { opened, leftover };
   },
