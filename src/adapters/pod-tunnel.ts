@@ -23,7 +23,7 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
   const url = kube.url(`/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=${port}`);
   url.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
   const socket = new WebSocket(url, ['v4.channel.k8s.io'], { headers, handshakeTimeout: OPENS_WITHIN_MS, perMessageDeflate: false, maxPayload: 16 << 20, ...(agent === undefined || typeof agent === 'boolean' ? {} : { agent }) });
-  return new Promise<PodTunnel>((resolve, reject) => {
+  const tunnel = await new Promise<PodTunnel>((resolve, reject) => {
     const fail = (why: string, cause?: unknown) => reject(new WireError(address, 'before', `${address}: no way to pod ${pod} through ${kube.server}: ${why}`, { cause }));
     // At once: the first frames may have come with the answer to the upgrade, and are let out before any promise goes on.
     socket.once('open', () => resolve(new PodTunnel(socket, target)));
@@ -34,6 +34,9 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
       response.on('end', () => { fail(refusal(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))); request.destroy(); });
     });
   });
+  // What came with the answer to the upgrade may have been that nobody listens in the pod: http would wait for a close that was before it.
+  if (tunnel.errored !== null) throw new WireError(address, 'before', tunnel.errored.message, { cause: tunnel.errored });
+  return tunnel;
 }
 
 function refusal(status: number, body: string): string {
@@ -56,6 +59,8 @@ export class PodTunnel extends Duplex {
     super({ allowHalfOpen: false });
     this.#socket = socket;
     this.#target = target;
+    // Before a request takes it and between two of them nobody else listens, and the process would end of it.
+    this.on('error', () => undefined);
     socket.on('message', (data: Buffer) => this.#hear(data));
     socket.on('pong', () => { this.#answered = true; });
     socket.on('error', (error) => this.#lost(error.message));

@@ -7,6 +7,8 @@ import { findVaultPods, type Pod, type VaultPods, whyNot } from './vault-pods.ts
 interface KubeEvent { readonly type?: string; readonly reason?: string; readonly message?: string; readonly lastTimestamp?: string | null; readonly eventTime?: string | null }
 
 const LONGEST = 240;
+/** The kubelet's own words in place of a log. */
+const NO_LOG = /^(?:failed to try resolving symlinks|unable to retrieve container logs)/;
 
 /**
  * Why nobody can answer in each pod that shall be there and is not: by name, one line each. A pod whose container runs is
@@ -75,7 +77,7 @@ async function saidOf(kube: KubeWire, { namespace }: KubernetesSettings, kind: s
 async function lastLine(kube: KubeWire, { namespace }: KubernetesSettings, pod: string, container: string): Promise<string | undefined> {
   for (const previous of ['&previous=true', '']) {
     const { status, body } = await kube.request({ method: 'GET', path: `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}&tailLines=20${previous}` });
-    const lines = status === 200 && typeof body === 'string' ? body.split('\n').filter((line) => line.trim() !== '') : [];
+    const lines = status === 200 && typeof body === 'string' ? body.split('\n').filter((line) => line.trim() !== '' && !NO_LOG.test(line)) : [];
     const last = lines.at(-1);
     if (last !== undefined) return cut(withoutSecrets(oneLine(last)));
   }

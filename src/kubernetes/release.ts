@@ -1,6 +1,6 @@
 import type { HelmSettings, Plain } from '../model/deployment.ts';
-import { redact } from '../model/secret.ts';
 import type { Release } from '../ports/helm.ts';
+import { withoutSecrets } from './pod-reasons.ts';
 
 const SECRET = /pass|token|secret|credential|private|licen[cs]e/i;
 /** These name a secret, and hold none. */
@@ -41,7 +41,7 @@ function valueLines(from: Plain | undefined, to: Plain | undefined, path: string
 
 function shown(path: string, value: Plain | undefined): string {
   if (path.split('.').some((part) => SECRET.test(part) && !HARMLESS.test(part))) return '(not shown)';
-  const text = redact(JSON.stringify(hidden(value)));
+  const text = withoutSecrets(JSON.stringify(hidden(value)));
   return text.length > 160 ? `${text.slice(0, 160)}…` : text;
 }
 
