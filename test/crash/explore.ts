@@ -3,7 +3,7 @@ import type { FaultKind, PortCall } from '../sim/process.ts';
 import type { Ending } from '../sim/world.ts';
 import { drawRounds, drawRun, type Ground } from './draw.ts';
 import { faultsOf, KNOWN_COMMIT_WRITES } from './faults.ts';
-import { check, checkDone, checkOpened, digest } from './invariant.ts';
+import { check, checkDone, checkOpened, digest, forget } from './invariant.ts';
 import { play } from './play.ts';
 import { copyOf, prepare, type Setting, type Start } from './prepare.ts';
 import { everyReboot } from './reboots.ts';
@@ -28,6 +28,7 @@ export interface Trace {
 /** The run without any fault (but those of `round`), and the world as it was at each boundary of a call at which it differed from the one before. */
 export async function trace(verb: Verb, start: Start, fresh = true, round: Round = []): Promise<Trace> {
   const { world, seen } = copyOf(start);
+  if (!world.vault.initialised) forget(seen);
   const instants: Instant[] = [];
   let last = '';
   let wrong: string | undefined;

@@ -187,7 +187,7 @@ export async function checkDone(world: World, { tokenHeld }: Pick<Seen, 'tokenHe
   if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
   for (const manager of world.machines.values()) {
     const litter = [FOLDER, PATHS.snapshots].flatMap((folder) => [...(manager.find(folder)?.names.keys() ?? [])]).filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name)
-      // The part of a snapshot that a dead rotation left goes with the next rotation.
+      // The part of a snapshot that a dead rotation left goes with the next rotation whose own tidying nothing strikes.
       && (verb === 'rotate' || !name.includes('.snap.')));
     if (litter.length > 0) return `done, and ${manager.hostname} has ${litter.join(', ')} left over`;
   }

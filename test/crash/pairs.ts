@@ -126,7 +126,7 @@ export class Pairs {
     const story = [`${verb}: ${describe(ending)}`];
     const end = (broken: string | undefined) => this.#note([...rounds, round], { runs: 1, story, said, ...(broken === undefined ? {} : { wrong: broken }) });
     if (wrong !== undefined) { end(wrong); return; }
-    if (ending.is === 'done') { end(await checkDone(from.world, from.seen, verb)); return; }
+    if (ending.is === 'done') { end(await checkDone(from.world, from.seen, 'struck')); return; }
     const next = nextAfter(ending, verb, from.world, from.seen, true);
     if (!('verb' in next)) { end('wrong' in next ? next.wrong : undefined); return; }
     const after = await this.#afterwards(from, next.verb);

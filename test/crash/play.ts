@@ -41,7 +41,7 @@ export async function play(start: Start, first: Verb, rounds: readonly Round[], 
     // Nobody is done for good who had company, or below whom a disk or Vault became older meanwhile.
     const inPeace = world.harm === harm && round.every(({ kind }) => kind !== 'second');
     if (finished.ending.is === 'done') {
-      const wrong = inPeace ? await checkDone(world, seen, verb) : undefined;
+      const wrong = inPeace ? await checkDone(world, seen, 'struck') : undefined;
       if (wrong !== undefined) return end(wrong);
       isQuiet = inPeace;
       // An install that is done has nothing more to do, unless something befalls it.

@@ -4,6 +4,9 @@ import type { Tally } from './tally.ts';
 /** One process of `npm run simulate`: takes one job, tells how far it is, and hands back what it found. */
 const TELL_EVERY_MS = 5000;
 
+// Whoever asked is gone, and nobody would read the answer.
+process.once('disconnect', () => process.exit());
+
 process.once('message', (job: Job) => {
   let toldAt = Date.now();
   const tell = ({ schedules, states, failures }: Tally) => {
@@ -12,7 +15,7 @@ process.once('message', (job: Job) => {
     process.send?.({ is: 'progress', schedules, states: states.size, failures: failures.length });
   };
   work(job, tell).then(
-    (report) => process.send?.({ is: 'report', report }, () => process.disconnect()),
-    (error: unknown) => process.send?.({ is: 'broken', why: error instanceof Error ? error.stack : String(error) }, () => process.disconnect()),
+    (report) => process.send?.({ is: 'report', report }, () => process.exit()),
+    (error: unknown) => process.send?.({ is: 'broken', why: error instanceof Error ? error.stack : String(error) }, () => process.exit()),
   );
 });
