@@ -1,3 +1,4 @@
+import { formatKeyFile } from '../credentials/key-file.ts';
 import type { Step } from '../engine/flow.ts';
 import { paperOf, papersOf, reached, type ReachedManager, type Survey, survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
@@ -25,10 +26,11 @@ export const callOff: Step<CalledOff, Scene> = {
 
 /**
  * A checkpoint that cannot be read may hold the live set too, and the main that was read may be in a cache only: main is
- * made durable before the other is moved.
+ * made durable before the other is moved. Where main is gone the checkpoint is this manager's only copy of the live set.
  */
 function mainAgain(seen: Survey, sight: ReachedManager, live: KeySet | undefined): FileOperation[] {
   const main = paperOf(sight, 'main');
+  if (live !== undefined && (main === undefined || main.is === 'blank')) return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
   if (live === undefined || main?.is !== 'set' || !sameShares(main.set, live)) return [];
   return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ do: 'write', path: main.path, bytes: main.bytes, purpose: 'keys' }] : [];
 }

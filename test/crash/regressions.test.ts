@@ -15,7 +15,7 @@ import { struck } from './strike.ts';
  */
 
 interface Placed {
-  readonly kind: FaultKind | 'die' | 'reboot' | 'commit';
+  readonly kind: FaultKind | 'die' | 'reboot' | 'power' | 'commit';
   /** Matches `port where what`; the `nth` of them, from 0. */
   readonly on: RegExp;
   /** 99: the last of them. */
@@ -33,7 +33,7 @@ async function place(start: Start, verb: Verb, { kind, on, nth = 0, when = 'afte
   const found = (await callsOf(start, verb)).flatMap((call, index) => (on.test(call) ? [index] : []));
   const at = nth === 99 ? found.at(-1) : found[nth];
   assert.ok(at !== undefined, `${verb} makes ${found.length} calls like ${String(on)}, not ${nth + 1}`);
-  return { kind, at, when: kind === 'die' || kind === 'reboot' ? (when === 'before' ? 'b' : 'a') : '', detail };
+  return { kind, at, when: kind === 'die' || kind === 'reboot' || kind === 'power' ? (when === 'before' ? 'b' : 'a') : '', detail };
 }
 
 /** One run for each fault, or what befalls the world between two (`rollback:0`); then runs without any until it is quiet. */
@@ -177,4 +177,9 @@ test('rotate, where an init reply was lost and its save torn, points to install 
     { kind: 'reboot', on: /^disk m1 file\.write .*vault-creds-init\.json\.tmp.*\.keys$/, nth: 1, detail: ['m1', 'kt'] }, { kind: 'fails', on: /^disk m1 stat .*vault-creds-rotate\.json\.tmp$/ },
   ]);
   assert.deepEqual(story, ['install: died', 'install: halt finish-rotate', 'rotate: halt finish-install', 'install: halt init-reply-lost', 'install: done']);
+});
+
+test('a manager that lost its main has it again before the checkpoint of a rotation that never committed, its only copy, is set aside', async () => {
+  const { story } = await endsWell('rotate-2x1', [{ kind: 'power', on: /^vault v1 PUT sys\/rekey\/verify$/, when: 'before', detail: ['kkk'] }, 'delete:m2:main']);
+  assert.equal(story.at(-1), 'rotate: done');
 });
