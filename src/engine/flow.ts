@@ -17,6 +17,8 @@ export interface Step<In, Out> {
   readonly name: string;
   readonly title: string;
   readonly kind: 'check' | 'repeat' | 'once';
+  /** The inventory wants nothing of the kind: the step is passed without a word, and its record stays as it is. */
+  readonly unasked?: (eyes: Eyes) => boolean;
   // Function properties, not methods: method bivariance would let wrong arrows compile.
   readonly look: (eyes: Eyes, record: In) => Promise<Sight<Out>>;
   readonly act: (hands: Hands & Prover, record: In) => Promise<Out>;

@@ -35,6 +35,7 @@ export async function plan<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
       record = arrival.record;
       continue;
     }
+    if (arrow.step.unasked?.(eyes) === true) { state = arrow.to; continue; }
     const { name: step, title } = arrow.step;
     const differences: string[] = [];
     const looking = { ...eyes, tell: (event: Event) => { if (event.is === 'note') differences.push(event.text); eyes.tell(event); } };

@@ -36,6 +36,7 @@ export function stopWhereAsked(flow: string, hands: Hands): void {
 }
 
 async function follow<S>(flow: string, arrow: Arrow<S>, record: unknown, hands: Hands & Prover): Promise<Standing> {
+  if (arrow.is === 'step' && arrow.step.unasked?.(hands) === true) return { state: arrow.to, record };
   const { name, title } = arrow.is === 'fork' ? arrow.fork : arrow.step;
   const mark = (kind: 'start' | 'done' | 'already' | 'skipped' | 'failed', note?: string) =>
     hands.tell({ is: 'step', step: name, title, mark: kind, ...(note === undefined ? {} : { note }) });

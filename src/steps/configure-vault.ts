@@ -15,8 +15,8 @@ import { activeOf, reachedNodes } from './prove-live.ts';
 export function configureVault<R>(flow: string, tokenIn: (record: R) => Secret | undefined): Step<R, R> {
   return {
     name: 'configure-vault', title: 'configure Vault: secrets engines, policies, Kubernetes auth', kind: 'repeat',
+    unasked: (eyes) => isEmpty(eyes.settings.configuration),
     look: async (eyes, record): Promise<Sight<R>> => {
-      if (isEmpty(eyes.settings.configuration)) return { is: 'done', out: record, skipped: true };
       const token = usable(eyes, tokenIn(record));
       if (token === undefined) {
         eyes.tell({ is: 'warning', text: 'Vault was not configured: the files hold no root token; give one with --token-file and run: vaultctl configure' });

@@ -8,6 +8,7 @@ import { HelmError } from '../ports/helm.ts';
 /** The release stands in the version and with the values that the inventory names; otherwise helm upgrades or installs it. */
 export const installChart: Step<undefined, undefined> = {
   name: 'install-chart', title: 'install or upgrade the Helm chart', kind: 'repeat',
+  unasked: ({ helm, settings: { kubernetes, deployment } }) => helm === undefined || kubernetes === undefined || deployment.helm === undefined,
   look: async (eyes) => {
     const { settings: { kubernetes, deployment: { helm: wanted }, inventory }, helm } = eyes;
     if (helm === undefined || wanted === undefined || kubernetes === undefined) return { is: 'done', out: undefined, skipped: true };

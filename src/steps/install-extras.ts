@@ -12,9 +12,9 @@ type When = 'pre' | 'post';
 export function installExtras<R>(when: When): Step<R, R> {
   return {
     name: `install-${when}`, title: when === 'pre' ? 'bring about what comes before the chart' : 'bring about what comes after', kind: 'repeat',
+    unasked: (eyes) => eyes.settings.deployment[when].length === 0,
     look: async (eyes, record) => {
       const items = eyes.settings.deployment[when];
-      if (items.length === 0) return { is: 'done', out: record, skipped: true };
       const kinds: Kinds = new Map();
       let all = true;
       for (const item of items) {

@@ -18,6 +18,7 @@ interface Waiting { readonly missing: readonly { readonly host: string; readonly
 /** Every pod of the StatefulSet is there and its Vault answers: never "Ready", for a sealed Vault is not. */
 export const waitForPods: Step<undefined, undefined> = {
   name: 'wait-for-pods', title: 'wait until every Vault pod answers', kind: 'repeat',
+  unasked: (eyes) => eyes.findNodes === undefined,
   look: async (eyes) => {
     if (eyes.findNodes === undefined) return { is: 'done', out: undefined, skipped: true };
     // Who asks for the whole cluster is asked again right after this: here it is one request a pod, all at once.

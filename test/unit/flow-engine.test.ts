@@ -17,7 +17,7 @@ import { WireError } from '../../src/ports/vault.ts';
 interface Kettle { water: boolean; boils: number; tea: 'green' | 'black' | undefined; poured: boolean }
 interface States { cold: undefined; filled: string; hot: string; green: string; black: string; served: string }
 
-interface Plan { readonly look?: Record<string, Error[]>; readonly act?: Record<string, Error[]>; readonly stuckAt?: string; readonly skip?: string }
+interface Plan { readonly look?: Record<string, Error[]>; readonly act?: Record<string, Error[]>; readonly stuckAt?: string; readonly skip?: string; readonly unasked?: string }
 
 const passing = () => new Error('the wire was cut');
 const lasting = () => new Error('the certificate is wrong');
@@ -31,6 +31,7 @@ function kitchen(kettle: Kettle, faults: Plan = {}) {
   };
   const step = <In, Out>(name: string, kind: Step<In, Out>['kind'], isThere: () => boolean, out: Out, bring: () => void): Step<In, Out> => ({
     name, title: `${name} it`, kind,
+    unasked: () => faults.unasked === name,
     look: async () => {
       fail('look', name);
       if (faults.stuckAt === name) return { is: 'stuck', halt: new Halt({ code: 'stuck', exit: 'refused', what: 'the tap is gone' }) };
@@ -109,6 +110,14 @@ describe('a run', () => {
     const { hands, marks } = cook();
     await run(kitchen(cold(), { skip: 'fill' }).flow, hands);
     assert.equal(marks()[0], 'fill skipped');
+  });
+
+  it('passes what nobody asks for without a word, in a run and in a plan', async () => {
+    const { hands, marks } = cook();
+    const { flow, calls } = kitchen(cold(), { unasked: 'stir' });
+    await run(flow, hands);
+    assert.ok(!marks().some((mark) => mark.startsWith('stir')) && !calls.some((call) => call.endsWith('stir')), marks().join());
+    assert.ok(!(await plan(kitchen(cold(), { unasked: 'fill' }).flow, cook().hands)).some(({ step }) => step === 'fill'));
   });
 
   it('resumes after a death between any two calls, and boils once', async () => {
