@@ -32,6 +32,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     '': haltTexts.locked('node1', { holder: 'alice', host: 'bastion', flow: 'rotate', operation: '1f2e3d4c5b6a', sinceMs: nowMs - 125_000, pid: 4711 }, nowMs, inventory),
     unnamed: haltTexts.locked('node1', undefined, nowMs, inventory),
   },
+  proofUnrecorded: { '': haltTexts.proofUnrecorded([full], 'rotate', inventory) },
   noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
   nodesBehind: { '': haltTexts.nodesBehind([{ host: vaults[2]!, why: '4812 raft entries behind the leader' }], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
@@ -75,7 +76,10 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     unseal: haltTexts.nodesClosed([{ host: vaults[2]!, why: 'no keys could be read on any manager' }], [], 'unseal', inventory),
   },
   notInitialised: { '': haltTexts.notInitialised('rotate', inventory) },
-  snapshotFailed: { '': haltTexts.snapshotFailed('a snapshot needs a token, and the root token is gone: give one with --token-file', inventory) },
+  snapshotFailed: {
+    '': haltTexts.snapshotFailed('a snapshot needs a token, and the root token is gone: give one with --token-file', 'vault', inventory),
+    manager: haltTexts.snapshotFailed('node2: no space left on /var/lib/vaultctl', 'manager', inventory),
+  },
   notReversible: { '': haltTexts.notReversible('its reply to the start of the rekey does not say verification_required: true', inventory) },
   rekeyInterrupted: {
     '': haltTexts.rekeyInterrupted('node1: no space left on /etc/kubernetes', undefined, on(main, 'node1', 'node2', 'node3'), inventory),

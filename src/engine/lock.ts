@@ -1,5 +1,5 @@
-import { Halt } from '../model/halt.ts';
-import { haltTexts } from '../model/halts.ts';
+import { Halt, messageOf } from '../model/halt.ts';
+import { haltTexts, type Missing } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
 import { type Fence, type HeldLock, type HostHands, HostError, type LockWords } from '../ports/hosts.ts';
 import { each, FAN_OUT } from './each-host.ts';
@@ -32,7 +32,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const places = hosts.map((host, index) => ({ host, path: settings.managers[index]!.paths.lock }))
     .toSorted((a, b) => (a.host.name < b.host.name ? -1 : 1));
   const held: { lock: HeldLock; host: string }[] = [];
-  const missing: { host: string; why: string; mend: string | undefined }[] = [];
+  const missing: Missing[] = [];
   let orphan: LockWords['proof'];
   const dead = new Set<string>();
   let taken: { host: string; by: LockWords | undefined } | undefined;
@@ -46,7 +46,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
       if (answer.before !== undefined) dead.add(answer.before.operation);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      missing.push({ host: host.name, why: error.message, mend: error.mend });
+      missing.push(missingOf(host.name, error));
     }
   };
   const release = async () => { await each(held, ({ lock }) => lock.release()); };
@@ -69,10 +69,14 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
     const answer = await place?.host.lock(place.path, words);
     return answer?.is === 'held' ? answer.lock : undefined;
   };
-  const lock = new Majority({ held, needed, words, orphan, again, heirOf: [...dead] });
+  const lock = new Majority({ held, needed, words, orphan, again, heirOf: [...dead], inventory: settings.inventory });
   // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
-  if (orphan !== undefined) await lock.proof(orphan);
+  if (orphan !== undefined) await lock.proof(orphan).catch(async (error: unknown) => { await lock.release(); throw error; });
   return lock;
+}
+
+function missingOf(host: string, error: unknown): Missing {
+  return { host, why: messageOf(error), mend: error instanceof HostError ? error.mend : undefined };
 }
 
 class Majority implements ClusterLock {
@@ -84,11 +88,13 @@ class Majority implements ClusterLock {
   /** The rekey that the words name: an earlier holder's, or our own while its end is not known. */
   #proof: LockWords['proof'] | undefined;
 
+  readonly #inventory: string;
+
   readonly heirOf: readonly string[];
 
-  constructor({ held, needed, words, orphan, again, heirOf }: {
+  constructor({ held, needed, words, orphan, again, heirOf, inventory }: {
     held: readonly { lock: HeldLock; host: string }[]; needed: number; words: LockWords; orphan: LockWords['proof'] | undefined;
-    again: (host: string) => Promise<HeldLock | undefined>; heirOf: readonly string[];
+    again: (host: string) => Promise<HeldLock | undefined>; heirOf: readonly string[]; inventory: string;
   }) {
     this.#held = held;
     this.#again = again;
@@ -96,6 +102,7 @@ class Majority implements ClusterLock {
     this.#words = words;
     this.#proof = orphan;
     this.heirOf = heirOf;
+    this.#inventory = inventory;
     for (const { lock, host } of held) void lock.lost.then((why) => this.#gone.set(host, why));
   }
 
@@ -111,10 +118,14 @@ class Majority implements ClusterLock {
   async proof(proof: LockWords['proof'] | undefined): Promise<void> {
     if (proof !== undefined) this.#proof = proof;
     const words: LockWords = { ...this.#words, ...(proof === undefined ? {} : { proof }) };
-    const outcomes = await each(this.#held.filter(({ host }) => !this.#gone.has(host)), ({ lock }) => lock.rewrite(words));
+    const held = this.#held.filter(({ host }) => !this.#gone.has(host));
+    const outcomes = await each(held, ({ lock }) => lock.rewrite(words));
     const kept = outcomes.filter(({ is }) => is === 'ok').length;
     if (proof === undefined) this.#proof = undefined;
-    else if (kept === 0) throw new Error('no manager would record that a proof begins');
+    else if (kept === 0) {
+      const missing = outcomes.flatMap((outcome, index) => (outcome.is === 'failed' ? [missingOf(held[index]!.host, outcome.error)] : []));
+      throw new Halt(haltTexts.proofUnrecorded(missing, this.#words.flow, this.#inventory));
+    }
   }
 
   async retake(host: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { all, at, each as places, type Place } from './place.ts';
 
 export type { Place };
 interface Holder { readonly holder: string; readonly host: string; readonly flow: string; readonly operation: string; readonly sinceMs: number; readonly pid: number }
-interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
+export interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
 
 const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${all(safe)}.`]);
 /** The command of a flow; `recover --import` is nothing without its file. */
@@ -43,6 +43,12 @@ export const haltTexts = {
     ],
     notDone: ['Nothing was touched.'],
     next: ['wait until it ends, then run the same command again', `vaultctl recover --unlock -i ${inventory}   (shows the holder first; only where it is known to hang)`],
+  }),
+  proofUnrecorded: (missing: readonly Missing[], flow: string, inventory: string): HaltText => ({
+    code: 'proof-unrecorded', exit: 'undelivered', what: 'No manager takes the note that a proof of the keys begins',
+    details: [...missingLines(missing), 'Without that note a proof that dies half-way would be a rekey of nobody.'],
+    safe: ['The proof was not begun with Vault, and no file with keys was changed for it.'], notDone: ['No set of keys was proven.', `The rest of ${flow}.`],
+    next: [`mend the above (a full disk?), then: ${command(flow, inventory)}`, `vaultctl status -i ${inventory}`],
   }),
   noMajority: (held: number, needed: number, missing: readonly Missing[], inventory: string): HaltText => ({
     code: 'no-majority', exit: 'undelivered', what: `Only ${held} of the ${needed} managers that the lock needs can be reached`,
@@ -180,8 +186,9 @@ export const haltTexts = {
     code: 'not-initialised', exit: 'usage', what: `Vault is not initialised: there is nothing to ${flow}`, notDone: ['Nothing was touched.'],
     next: [`vaultctl install -i ${inventory}   (stops where keys of an older Vault are on the managers)`, `if this Vault lost its data: vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
-  snapshotFailed: (why: string, inventory: string): HaltText => ({
-    code: 'snapshot-failed', exit: 'refused', what: 'No snapshot could be taken, so the rotation was not begun',
+  /** @param by `manager`: Vault gave the snapshot, and a manager could not keep it */
+  snapshotFailed: (why: string, by: 'vault' | 'manager', inventory: string): HaltText => ({
+    code: 'snapshot-failed', exit: by === 'manager' ? 'undelivered' : 'refused', what: 'No snapshot could be taken, so the rotation was not begun',
     details: [why, "Vault's own commit of a rekey is not crash-safe: only a snapshot brings back a server that is killed in the middle of it."],
     safe: ['The current keys are live and unchanged.'], notDone: ['No rekey was started.'],
     next: [`mend the above, then: vaultctl rotate -i ${inventory}`, `vaultctl rotate --no-snapshot -i ${inventory}   (takes that risk)`],

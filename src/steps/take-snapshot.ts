@@ -21,7 +21,8 @@ export const takeSnapshot: Step<Held, Saved> = {
     return { is: 'done', skipped: true, out: { ...held, snapshots: [] } };
   },
   act: async (hands, held) => {
-    const refuse = (why: string, cause?: unknown) => new Halt(haltTexts.snapshotFailed(why, hands.settings.inventory), { cause });
+    const refuse = (why: string, { by = 'vault', cause }: { by?: 'vault' | 'manager'; cause?: unknown } = {}) =>
+      new Halt(haltTexts.snapshotFailed(why, by, hands.settings.inventory), { cause });
     const active = activeOf(await reachedNodes(hands));
     if (active === undefined) throw refuse('no node is active');
     const { storageType } = active.status;
@@ -33,7 +34,7 @@ export const takeSnapshot: Step<Held, Saved> = {
     const master = masterOf(hands, held.survey);
     const order = [master, ...reached(held.survey).filter((sight) => sight !== master)];
     const snapshots: Place[] = [];
-    const failures: string[] = [];
+    const failures: { why: string; by: 'vault' | 'manager' }[] = [];
     for (const { manager } of order) {
       if (snapshots.length >= 2) break;
       const path = `${manager.paths.snapshots}/${name}`;
@@ -44,12 +45,14 @@ export const takeSnapshot: Step<Held, Saved> = {
         snapshots.push({ host: manager.name, path });
       } catch (error) {
         // The server's no is the same whichever manager asks.
-        if (error instanceof WireError && error.reached === 'config') throw refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, error);
+        if (error instanceof WireError && error.reached === 'config') throw refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, { cause: error });
         // The second copy is read from the first: which of the two managers failed is in the error.
-        failures.push(`${error instanceof HostError ? error.host : manager.name}: ${messageOf(error)}`);
+        const byManager = error instanceof HostError;
+        failures.push({ why: `${byManager ? error.host : manager.name}: ${messageOf(error)}`, by: byManager ? 'manager' : 'vault' });
       }
     }
-    if (snapshots.length < Math.min(2, order.length)) throw refuse(failures.join('; '));
+    const by = failures.every((failure) => failure.by === 'manager') ? 'manager' : 'vault';
+    if (snapshots.length < Math.min(2, order.length)) throw refuse(failures.map(({ why }) => why).join('; '), { by });
     return { ...held, snapshots, keptAt: mainsOf(hands, held) };
   },
 };

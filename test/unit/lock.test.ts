@@ -161,6 +161,13 @@ describe('a proof under the lock', () => {
     rewriteFails.add('node1');
     await lock.proof(proof);
     rewriteFails.add('node2');
-    await assert.rejects(lock.proof(proof), /no manager would record/);
+    await assert.rejects(lock.proof(proof), (error: unknown) => error instanceof Halt && error.exitCode === 5 && /node1.*node2/.test((error.text.details ?? []).join(' ')));
+  });
+
+  it('left by a dead holder that nobody would record again gives the lock back', async () => {
+    const { take, rewriteFails, log } = cluster({ node1: { before: { ...other, proof } } });
+    rewriteFails.add('node1');
+    await assert.rejects(take(), (error: unknown) => error instanceof Halt && error.exitCode === 5);
+    assert.deepEqual(log, ['lock node1', 'release node1']);
   });
 });

@@ -86,7 +86,9 @@ describe('rotate does not begin', () => {
       const world = await installed();
       const old = setIn(world, 'm1', PATHS.main);
       for (const name of spoilt) on(world, name).file(PATHS.snapshots, 'a file where the folder should be');
-      assert.equal(await run(world, rotate), 'snapshot-failed');
+      const { ending } = await world.run(flow(rotate));
+      assert.equal(wordOf(ending), 'snapshot-failed');
+      assert.equal(ending.is === 'halt' && ending.halt.exitCode, 5, 'it is the managers that are to be mended, not Vault');
       assert.ok(world.vault.opens(old));
     });
   }
