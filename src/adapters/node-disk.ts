@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, type FileHandle, lstat, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { access, type FileHandle, link, lstat, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Disk, DiskStat, FlockedFile, OpenFile } from '../ports/disk.ts';
@@ -47,6 +47,7 @@ export class NodeDisk implements Disk {
 
   list(folder: string): Promise<string[]> { return readdir(folder); }
   rename(from: string, to: string): Promise<void> { return rename(from, to); }
+  link(from: string, to: string): Promise<void> { return link(from, to); }
   remove(path: string): Promise<void> { return unlink(path); }
   async makeFolder(path: string, mode: number): Promise<void> { await mkdir(path, { mode }); }
 

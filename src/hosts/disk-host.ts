@@ -66,6 +66,7 @@ export class DiskHost implements HostHands {
         readBack.set(path, await writeDurably(this.#ground, path, operation.bytes, operation.purpose, () => this.#checkFence(fence)));
         return;
       case 'move': return this.#move(path, operation.to, fence);
+      case 'keep': return this.#keep(path, operation.to, fence);
       case 'remove': return this.#remove(path, fence);
       case 'tighten': return this.#tighten(path);
     }
@@ -78,6 +79,14 @@ export class DiskHost implements HostHands {
     await this.#disk.rename(path, to);
     await this.#disk.syncFolder(folderOf(to));
     if (folderOf(path) !== folderOf(to)) await this.#disk.syncFolder(folderOf(path));
+  }
+
+  async #keep(path: string, to: string, fence: Fence): Promise<void> {
+    if (await this.#disk.stat(path) === undefined) return;
+    if (await this.#disk.stat(to) !== undefined) throw new HostError(this.name, 'refused', `${to} exists already: nothing is put over it`);
+    await this.#checkFence(fence);
+    await this.#disk.link(path, to);
+    await this.#disk.syncFolder(folderOf(to));
   }
 
   async #remove(path: string, fence: Fence): Promise<void> {

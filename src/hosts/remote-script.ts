@@ -128,6 +128,14 @@ fi
 sync ${folder}${toFolder} || exit ${FAILED}
 `;
     }
+    case 'keep': {
+      const to = quoted(operation.to);
+      return `if [ -e ${path} ] || [ -h ${path} ]; then
+  if [ -e ${to} ] || [ -h ${to} ]; then fail refused ${quoted(`${operation.to} exists already: nothing is put over it`)}; fi
+  fenced; ln -- ${path} ${to} && sync ${quoted(folderOf(operation.to))} || exit ${FAILED}
+fi
+`;
+    }
     case 'remove':
       return `[ -h ${path} ] || [ ! -d ${path} ] || fail refused ${quoted(`${operation.path} is a folder: it is not removed`)}
 fenced; rm -f -- ${path} && sync ${folder} || exit ${FAILED}

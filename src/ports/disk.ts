@@ -20,6 +20,8 @@ export interface Disk {
   read(path: string, limit: number): Promise<Uint8Array>;
   list(folder: string): Promise<string[]>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name `to` for the file `from`; a symbolic link gets one itself. EEXIST where `to` is there. */
+  link(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   makeFolder(path: string, mode: number): Promise<void>;
   syncFolder(path: string): Promise<void>;

@@ -74,6 +74,8 @@ export type FileOperation =
   | { readonly do: 'write'; readonly path: string; readonly bytes: Uint8Array; readonly purpose: SiblingPurpose }
   /** rename to `to`; absent `path` is fine (an earlier run did it). Never replaces: an existing `to` is an error. */
   | { readonly do: 'move'; readonly path: string; readonly to: string }
+  /** A second name (hard link) `to` for what stands at `path`, which stays; absent is fine. Never replaces. */
+  | { readonly do: 'keep'; readonly path: string; readonly to: string }
   /** unlink; absent is fine. Only ever for what is held elsewhere by proof, or holds no keys. */
   | { readonly do: 'remove'; readonly path: string }
   /** 0600 and the become user's ownership for a file whose mode or owner is too open. */

@@ -47,20 +47,23 @@ export function searchedIn(survey: Survey): { host: string; path: string; found:
 export interface Failure { readonly host: string; readonly why: string; readonly mend: string | undefined }
 export interface Written { readonly sight: ReachedManager; readonly readBack: ReadonlyMap<string, Uint8Array> }
 
-/** Papers that this run wrote over: what stood in them was copied beside them first. */
+/** Papers that this run wrote over: what stood in them stands beside them since. */
 const copied = new WeakSet<Paper>();
 export const wasCopied = (paper: Paper): boolean => copied.has(paper);
 
-/** What could not be understood may still be all that a person can mend: a copy stands before anything is written over it. */
+/** What could not be understood may still be all that a person can mend: it stands beside before anything is written over it. */
 function sparing(sight: ReachedManager, operations: readonly FileOperation[], clock: Clock): { all: FileOperation[]; spared: Paper[] } {
   const spared: Paper[] = [];
   const gone = new Set<string>();
   const all = operations.flatMap((operation): FileOperation[] => {
     const paper = gone.has(operation.path) ? undefined : sight.papers.find(({ path }) => path === operation.path);
     gone.add(operation.path);
-    if (operation.do !== 'write' || paper?.is !== 'unreadable' || paper.bytes === undefined || paper.bytes.length === 0 || copied.has(paper)) return [operation];
+    if (operation.do !== 'write' || paper?.is !== 'unreadable' || paper.bytes?.length === 0 || copied.has(paper)) return [operation];
     spared.push(paper);
-    return [{ do: 'write', path: archived(paper.path, clock.now(), clock.random(2)), bytes: paper.bytes, purpose: 'keys' }, operation];
+    const aside = archived(paper.path, clock.now(), clock.random(2));
+    // What no read gives (EIO, far too long) gets a second name; moved away, it would be missing for an instant, and the
+    // next read may succeed and find the only durable keys in it.
+    return [paper.bytes === undefined ? { do: 'keep', path: paper.path, to: aside } : { do: 'write', path: aside, bytes: paper.bytes, purpose: 'keys' }, operation];
   });
   return { all, spared };
 }

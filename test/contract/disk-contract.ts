@@ -93,6 +93,18 @@ export function diskContract(name: string, make: () => Promise<DiskBench>): void
       assert.equal(await bench.disk.writable(bench.folder), true);
     });
 
+    it('a second name is the same file, outlives the first, and never replaces', async () => {
+      await write(path, 'kept');
+      const second = `${bench.folder}/second`;
+      await bench.disk.link(path, second);
+      await bench.disk.syncFolder(bench.folder);
+      await assert.rejects(bench.disk.link(path, second), code('EEXIST'));
+      await write(`${bench.folder}/b`, 'new');
+      await bench.disk.rename(`${bench.folder}/b`, path);
+      assert.deepEqual([text(await bench.disk.read(path, 10)), text(await bench.disk.read(second, 10))], ['new', 'kept']);
+      await assert.rejects(bench.disk.link(`${bench.folder}/absent`, `${bench.folder}/c`), code('ENOENT'));
+    });
+
     it('a flock excludes every other process until it is released', async () => {
       const mine = await bench.disk.flock(path);
       assert.ok(mine);

@@ -164,6 +164,17 @@ export function hostsContract(name: string, make: () => Promise<HostBench>): voi
       await assert.rejects(host.apply([{ do: 'remove', path: at('folder') }], fence), kind('refused'));
     });
 
+    it('keeps a file under a second name while it is written over, and never replaces with it', async () => {
+      fenced();
+      bench.console.put(at('a'), 'old', 0o600);
+      bench.console.put(at('b'), 'b', 0o600);
+      await assert.rejects(host.apply([{ do: 'keep', path: at('a'), to: at('b') }], fence), kind('refused'));
+      await host.apply([{ do: 'keep', path: at('a'), to: at('c') }, { do: 'write', path: at('a'), bytes: bytes('new'), purpose: 'keys' }, { do: 'keep', path: at('absent'), to: at('d') }], fence);
+      assert.deepEqual(['a', 'b', 'c', 'd'].map((file) => text(bench.console.get(at(file)))), ['new', 'b', 'old', undefined]);
+      bench.console.put(at('.vaultctl.lock'), `${JSON.stringify(words('other'))}\n`);
+      await assert.rejects(host.apply([{ do: 'keep', path: at('a'), to: at('e') }], fence), kind('fenced'));
+    });
+
     it('tightens a file that is too open, and leaves its content', async () => {
       fenced();
       bench.console.put(at('open'), 'same', 0o666);

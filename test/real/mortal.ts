@@ -87,6 +87,7 @@ export class MortalDisk implements Disk {
   read(path: string, limit: number) { return this.#call('read', path, () => this.#disk.read(path, limit)); }
   list(folder: string) { return this.#call('list', folder, () => this.#disk.list(folder)); }
   rename(from: string, to: string) { return this.#call('rename', to, () => this.#disk.rename(from, to)); }
+  link(from: string, to: string) { return this.#call('link', to, () => this.#disk.link(from, to)); }
   remove(path: string) { return this.#call('remove', path, () => this.#disk.remove(path)); }
   makeFolder(path: string, mode: number) { return this.#call('makeFolder', path, () => this.#disk.makeFolder(path, mode)); }
   syncFolder(path: string) { return this.#call('syncFolder', path, () => this.#disk.syncFolder(path)); }

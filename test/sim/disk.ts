@@ -4,7 +4,7 @@ import { type Choose, fault, type Inode, SimMachine } from './machine.ts';
 export { type Choose, SimMachine } from './machine.ts';
 
 export interface DiskCall {
-  readonly op: 'create' | 'open' | 'stat' | 'target' | 'read' | 'list' | 'rename' | 'remove' | 'makeFolder' | 'syncFolder' | 'space' | 'writable' | 'flock' | 'guard'
+  readonly op: 'create' | 'open' | 'stat' | 'target' | 'read' | 'list' | 'rename' | 'link' | 'remove' | 'makeFolder' | 'syncFolder' | 'space' | 'writable' | 'flock' | 'guard'
     | 'file.write' | 'file.read' | 'file.truncate' | 'file.stat' | 'file.setOwner' | 'file.setMode' | 'file.sync' | 'file.close' | 'unlock';
   readonly path: string;
   readonly when: 'before' | 'after';
@@ -17,7 +17,7 @@ export type DiskHook = (call: DiskCall) => number | void | Promise<number | void
  *   answer was lost. A `write` may take fewer bytes than it was given, as a real one on a full disk.
  * - An open file is an inode and not a name: it can be written after its name went to another file, as a real one.
  * - Locks are flocks on inodes, freed when their holder closes or dies, and never by time.
- * - Not modelled: two names of one inode, quotas, permissions beyond owner and mode, a disk that is slow.
+ * - Not modelled: quotas, permissions beyond owner and mode, a disk that is slow.
  */
 export class SimDisk implements Disk {
   readonly machine: SimMachine;
@@ -123,6 +123,18 @@ export class SimDisk implements Disk {
         change(target.folder, `rename to ${target.name}`, [[target.name, moved]]);
         change(source.folder, `rename away ${source.name}`, [[source.name, undefined]]);
       }
+    });
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.act('link', to, () => {
+      this.#mayWrite(to);
+      const source = this.#parent(from);
+      const target = this.#parent(to);
+      const found = source.folder.names.get(source.name);
+      if (found === undefined) throw fault('ENOENT', from);
+      if (target.folder.names.has(target.name)) throw fault('EEXIST', to);
+      change(target.folder, `link ${target.name}`, [[target.name, found]]);
     });
   }
 

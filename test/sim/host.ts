@@ -6,9 +6,9 @@ import type { FaultKind, PortCall, SimProcess } from './process.ts';
 
 const READS = new Set<DiskCall['op']>(['open', 'stat', 'target', 'read', 'list', 'space', 'writable', 'file.read', 'file.stat', 'file.close']);
 /** What a local file system may report as failed although it took place. */
-const MAY_DENY = new Set<DiskCall['op']>(['file.sync', 'syncFolder', 'rename', 'file.close']);
+const MAY_DENY = new Set<DiskCall['op']>(['file.sync', 'syncFolder', 'rename', 'link', 'file.close']);
 export const mayDeny = (what: string): boolean => MAY_DENY.has(what.split(' ')[0] as DiskCall['op']);
-const ERRNO: Partial<Record<DiskCall['op'], string>> = { create: 'ENOSPC', 'file.write': 'ENOSPC', makeFolder: 'ENOSPC', rename: 'EROFS', remove: 'EROFS' };
+const ERRNO: Partial<Record<DiskCall['op'], string>> = { create: 'ENOSPC', 'file.write': 'ENOSPC', makeFolder: 'ENOSPC', rename: 'EROFS', link: 'EROFS', remove: 'EROFS' };
 const LOSES: Choose = (options) => options.at(options.includes('lost' as never) ? options.indexOf('lost' as never) : 0)!;
 
 interface Line { readonly inner: DiskHost; readonly disk: SimDisk; readonly cut: Promise<never>; readonly sever: (error: Error) => void; alive: boolean; readonly gone: ((why: string) => void)[] }

@@ -158,6 +158,19 @@ describe('what is set aside is there under another name', () => {
     assert.deepEqual(setIn(world, 'm2', PATHS.main), setIn(world, 'm1', PATHS.main));
   });
 
+  it('a file of nobody knows what, too long to be read, where the second copy of the checkpoint goes', async () => {
+    const world = await installed();
+    const set = setIn(world, 'm1', PATHS.main);
+    for (const name of world.machines.keys()) on(world, name).find('/etc/kubernetes')!.names.delete('vault-unseal.json');
+    on(world, 'm1').file(PATHS.installCheckpoint, formatKeyFile(set), { mode: 0o600 });
+    const long = new Uint8Array(2 << 20).fill(0x78);
+    on(world, 'm2').file(PATHS.installCheckpoint, long, { mode: 0o600 });
+    assert.equal(await run(world, install), 'done');
+    const [aside] = names(world, 'm2').filter((name) => name.startsWith('vault-creds-init.json.tmp.archived-'));
+    assert.equal(on(world, 'm2').files().get(`/etc/kubernetes/${aside}`)?.length, long.length);
+    assert.deepEqual(setIn(world, 'm2', PATHS.main), set);
+  });
+
   it('a checkpoint whose keys are in no main', async () => {
     const world = await installed();
     on(world, 'm2').file(PATHS.installCheckpoint, formatKeyFile(keys(7)), { mode: 0o600 });
