@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { availableParallelism, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { coverageText, explored, reportOf } from './coverage-report.ts';
 import { type Job, type Report, replayText } from './jobs.ts';
 import { play } from './play.ts';
 import { prepare } from './prepare.ts';
@@ -18,6 +19,7 @@ import { addTally, emptyTally, longestResume, type Tally } from './tally.ts';
 const USAGE = `npm run simulate -- [--seed S] [--minutes M] [--world NAME]   random schedules, two to four faults each
 npm run simulate -- --singles [--world NAME]                   every single fault
 npm run simulate -- --pairs [--world NAME]                     every pair of faults (install and rotate, 1 and 2 managers)
+npm run simulate -- --coverage [--world NAME]                  step × fault × where the mending run begins; a hole fails
 npm run simulate -- --replay ID                                one schedule, and its story
   --workers N   processes (default: one a core)`;
 
@@ -29,10 +31,11 @@ const DEFAULT_MINUTES = 2;
 type Message = { is: 'progress'; schedules: number; states: number; failures: number } | { is: 'report'; report: Report } | { is: 'broken'; why: string };
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, minutes: { type: 'string' }, world: { type: 'string' }, replay: { type: 'string' }, pairs: { type: 'boolean' }, singles: { type: 'boolean' }, workers: { type: 'string' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ options: { seed: { type: 'string' }, minutes: { type: 'string' }, world: { type: 'string' }, replay: { type: 'string' }, pairs: { type: 'boolean' }, singles: { type: 'boolean' }, coverage: { type: 'boolean' }, workers: { type: 'string' }, help: { type: 'boolean' } } });
   if (values.help === true) { console.log(USAGE); return 0; }
   if (values.replay !== undefined) return replay(values.replay);
   if (values.world !== undefined) settingNamed(values.world);
+  if (values.coverage === true) return coverage(values.world);
   const parts = number('workers', values.workers, availableParallelism());
   const startedMs = Date.now();
   const failed: Shrunk[] = [];
@@ -97,6 +100,18 @@ async function onWorkers(jobs: readonly Job[]): Promise<{ tally: Tally; shrunk: 
   } finally {
     for (const child of children) child.kill();
   }
+}
+
+async function coverage(world: string | undefined): Promise<number> {
+  const names = explored.filter((name) => world === undefined || name === world);
+  if (names.length === 0) throw new Error(`--world ${world}: the holes are written down for ${explored.join(' and ')} only`);
+  let failed = false;
+  for (const name of names) {
+    const report = await reportOf(name);
+    console.log(coverageText(name, report));
+    failed ||= report.unexplained.length > 0 || report.refuted.length > 0;
+  }
+  return failed ? 1 : 0;
 }
 
 async function replay(id: string): Promise<number> {
