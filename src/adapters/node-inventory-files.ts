@@ -40,6 +40,8 @@ export const nodeInventoryFiles: InventoryFiles = {
       return false;
     }
   },
+
+  worldWritable(path) { return ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & constants.S_IWOTH) !== 0; },
 };
 
 const pipeWaitMs = 10_000;

@@ -15,11 +15,18 @@ export class HostReading {
     this.#templates = templates;
   }
 
-  /** Of several names for one setting the last that is set wins, as in Ansible's own option lists. */
+  /** Of several names for one setting the last that is set wins, as in Ansible's own option lists; then its settings are asked. */
   #find(names: readonly string[]): (Resolved & { name: string }) | undefined {
-    for (const name of names.toReversed()) {
+    const last = names.toReversed();
+    for (const name of last) {
       const found = this.#templates.variable(this.host, name);
       if (found !== undefined && found.value !== null && found.value !== '') return { ...found, name };
+    }
+    for (const layer of this.#templates.defaults) {
+      for (const name of last) {
+        const found = layer.get(name);
+        if (found !== undefined) return { value: found.value, place: found.place, written: found.value, name };
+      }
     }
     return undefined;
   }

@@ -1,13 +1,17 @@
+import { UsageError } from '../model/halt.ts';
 import type { InventoryFiles } from '../ports/inventory-files.ts';
+import { noAnsibleConfig } from './ansible-config.ts';
+import type { AnsibleConfig } from './ansible-config.ts';
 import { extraVariables } from './extra-vars.ts';
 import { groupsOf, Topology } from './groups.ts';
 import type { Group, Host } from './groups.ts';
+import { normalPath } from './paths.ts';
 import { SourceFiles } from './read-file.ts';
 import type { Variable, Variables } from './value.ts';
 import { VarsFiles } from './vars-files.ts';
 import { VaultTexts } from './vault-text.ts';
 import type { AskPassword } from './vault-text.ts';
-import { addSource, sourceFolder } from './sources.ts';
+import { sourceFolder, Sources } from './sources.ts';
 
 export interface LoadOptions {
   /** Inventory files, folders of them, or `host1,host2,`, in order; relative to `cwd`. */
@@ -18,6 +22,8 @@ export interface LoadOptions {
   readonly extraVars: readonly string[];
   /** Asked at most once, and only where something encrypted must be read. */
   readonly vaultPassword?: AskPassword;
+  /** Default: as if there were no ansible.cfg and no ANSIBLE_* variables. */
+  readonly config?: AnsibleConfig;
 }
 
 export interface Inventory {
@@ -29,6 +35,8 @@ export interface Inventory {
   readonly vault: VaultTexts;
   /** In Ansible's precedence; without the magic variables. Undefined: no such host. */
   variablesOf(host: string): Variables;
+  /** What Ansible's settings say of connections where a host says nothing; the stronger first. */
+  readonly defaults: readonly Variables[];
   /** `-e` alone. */
   readonly extra: Variables;
   /** Grows while settings are read. */
@@ -43,12 +51,22 @@ export async function loadInventory(files: InventoryFiles, options: LoadOptions)
 
 function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): Inventory {
   const warnings: string[] = [];
-  const warn = (text: string) => { if (!warnings.includes(text)) warnings.push(text); };
+  const told = new Set<string>();
+  const warn = (text: string) => {
+    if (!told.has(text)) warnings.push(text);
+    told.add(text);
+  };
+  const config = options.config ?? noAnsibleConfig;
+  for (const text of config.warnings) warn(text);
   const sourceFiles = new SourceFiles(files, vault, warn);
   const absolute = (path: string) => normalPath(path.startsWith('/') ? path : `${options.cwd}/${path}`);
-  const sources = options.sources.map((source) => source.includes(',') && files.kind(absolute(source)) === 'absent' ? source : absolute(source));
+  const sources = options.sources.map((source) => {
+    if (source === '') throw new UsageError('-i is empty', 'Give the path of an inventory, or host1,host2,');
+    return source.includes(',') && files.kind(absolute(source)) === 'absent' ? source : absolute(source);
+  });
   const topology = new Topology();
-  for (const source of sources) addSource(topology, sourceFiles, source);
+  const reader = new Sources(topology, sourceFiles, config, warn);
+  for (const source of sources) reader.add(source);
   topology.settle();
   for (const name of topology.groups.keys()) {
     if (topology.hosts.has(name)) warn(`${topology.hosts.get(name)!.place.file}: ${name} is a group and a host; Ansible gives the host's inline variables to the group`);
@@ -59,7 +77,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
   // Broken vars files are found now, not when some host is first asked for.
   for (const host of topology.hosts.values()) layers.variablesOf(host);
   return {
-    sources, cwd: options.cwd, topology, files: sourceFiles, vault, extra, warnings,
+    sources, cwd: options.cwd, topology, files: sourceFiles, vault, extra, warnings, defaults: config.defaults,
     variablesOf: (name) => {
       const host = topology.hosts.get(name);
       return host === undefined ? new Map() : layers.variablesOf(host);
@@ -105,14 +123,4 @@ class Layers {
   #layFiles(lay: (layer: Variables) => void, kind: 'group_vars' | 'host_vars', entities: readonly (Group | Host)[]): void {
     for (const folder of [...this.#beside, this.#cwd]) for (const entity of entities) lay(this.#vars.variables(folder, kind, entity.name));
   }
-}
-
-/** Without `.`, `..` and double slashes; links stay as they are, for variables are sought beside the link. */
-function normalPath(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return `/${parts.join('/')}`;
 }

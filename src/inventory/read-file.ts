@@ -45,30 +45,51 @@ export class SourceFiles {
     return text.startsWith('$ANSIBLE_VAULT') ? this.#vault.decrypt(text, { file: path }) : text;
   }
 
-  #decoded(path: string): string {
+  /** Like `text`; in an inventory, lines that are comments may hold other bytes than UTF-8, as Ansible allows in INI. */
+  inventoryText(path: string): string {
     const bytes = this.bytes(path);
-    try {
-      return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    } catch {
-      return refuse({ file: path }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
-    }
+    if (decoded(bytes) !== undefined) return this.text(path);
+    const lines = Buffer.from(bytes).toString('latin1').split('\n');
+    return lines.map((line, index) => {
+      const text = /^[#;]/.test(line) ? '' : decoded(Buffer.from(line, 'latin1'));
+      return text ?? refuse({ file: path, line: index + 1 }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
+    }).join('\n');
   }
 
-  bytes(path: string): Uint8Array {
-    try {
-      return this.files.read(path, fileLimitBytes);
-    } catch (error) {
-      return refuse({ file: path }, unreadable(error), 'Check the path and its permissions.');
-    }
+  #decoded(path: string): string {
+    return decoded(this.bytes(path)) ?? refuse({ file: path }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
+  }
+
+  bytes(path: string): Uint8Array { return readBytes(this.files, path, fileLimitBytes); }
+}
+
+/** The text of a file that is not part of an inventory. */
+export function configText(files: InventoryFiles, path: string, limitBytes: number): string {
+  return decoded(readBytes(files, path, limitBytes)) ?? refuse({ file: path }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
+}
+
+function readBytes(files: InventoryFiles, path: string, limitBytes: number): Uint8Array {
+  try {
+    return files.read(path, limitBytes);
+  } catch (error) {
+    return refuse({ file: path }, unreadable(error, limitBytes), 'Check the path and its permissions.');
   }
 }
 
-function unreadable(error: unknown): string {
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function unreadable(error: unknown, limitBytes: number): string {
   switch ((error as { code?: string }).code) {
     case 'ENOENT': return 'no such file';
     case 'EACCES': return 'may not be read (permission denied)';
     case 'EISDIR': return 'is a folder, not a file';
-    case 'EFBIG': return `is larger than ${fileLimitBytes / 1024 / 1024} MiB`;
+    case 'EFBIG': return `is larger than ${limitBytes / 1024 / 1024} MiB`;
     default: return `cannot be read: ${messageOf(error)}`;
   }
 }

@@ -4,7 +4,7 @@ import type { Inventory } from './load.ts';
 import { BadTemplate, hasTemplate, parseTemplate } from './template-parse.ts';
 import type { Expression } from './template-parse.ts';
 import { Encrypted, isSecretName, Mapping, refuse, shown, Unsafe } from './value.ts';
-import type { Entry, Place, Value } from './value.ts';
+import type { Entry, Place, Value, Variables } from './value.ts';
 
 /** Something with members that is no value by itself: `hostvars`, `hostvars[h]`, `groups`. */
 class Lookup {
@@ -36,11 +36,14 @@ export interface Resolved {
 export class Templates {
   readonly #inventory: Inventory;
   readonly #members: ReadonlyMap<string, readonly string[]>;
+  /** What Ansible's settings say where a host says nothing; never templates. */
+  readonly defaults: readonly Variables[];
   readonly #open: string[] = [];
   #steps = 0;
 
   constructor(inventory: Inventory) {
     this.#inventory = inventory;
+    this.defaults = inventory.defaults;
     this.#members = new Map([...inventory.topology.groups.values()].map((group) => [group.name, hostsOf(group).map((host) => host.name)]));
   }
 

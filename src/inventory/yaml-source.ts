@@ -1,5 +1,4 @@
-import { messageOf } from '../model/halt.ts';
-import { BadHostPattern, expandHosts } from './addresses.ts';
+import { expandedHosts } from './host-keys.ts';
 import type { Group, Topology } from './groups.ts';
 import { Mapping, refuse, shown } from './value.ts';
 import type { Entry, Place, Value } from './value.ts';
@@ -63,23 +62,13 @@ function sectionRows(content: Mapping, key: string, group: string): Mapping {
 
 function addHosts(topology: Topology, group: Group, pattern: string, entry: Entry, place: Place): void {
   if (entry.keyIs !== 'text') refuse(place, `host name ${pattern} is a ${entry.keyIs}, not text`, `Quote it: "${pattern}":`);
-  if (pattern === '') refuse(place, 'a host has an empty name', 'Give it a name.');
   const variables = entry.value === '' ? null : entry.value;
   if (variables !== null && !(variables instanceof Mapping)) {
     refuse(place, `host ${pattern} must hold variables, not ${shown(variables)}`, `Write \`${pattern}:\` with \`name: value\` lines below it.`);
   }
-  const { names, port } = expanded(pattern, place);
+  const { names, port } = expandedHosts(pattern, place);
   for (const name of names) {
     const host = topology.addHost(name, group, port, place);
     for (const [variable, { value }] of variables?.entries ?? []) topology.setVariable(host, variable, value, variables!.place(variable));
-  }
-}
-
-function expanded(pattern: string, place: Place): ReturnType<typeof expandHosts> {
-  try {
-    return expandHosts(pattern);
-  } catch (error) {
-    if (error instanceof BadHostPattern) refuse(place, `bad host ${JSON.stringify(pattern)}: ${messageOf(error)}`, 'Mend the host range, or write the names out.');
-    throw error;
   }
 }

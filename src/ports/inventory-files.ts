@@ -6,4 +6,6 @@ export interface InventoryFiles {
   /** Names, unsorted. */
   list(path: string): string[];
   executable(path: string): boolean;
+  /** Whether everybody may write into the folder; false where it cannot be asked. */
+  worldWritable(path: string): boolean;
 }

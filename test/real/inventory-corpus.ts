@@ -8,6 +8,8 @@ export interface InventoryCase {
   readonly executable?: readonly string[];
   /** Clear text files that are encrypted with the corpus password before both read them. */
   readonly encrypted?: readonly string[];
+  /** Written in Latin-1 instead of UTF-8. */
+  readonly latin1?: readonly string[];
   /** link → target */
   readonly links?: Readonly<Record<string, string>>;
 }

@@ -12,16 +12,18 @@ import { jsonText } from '../../src/inventory/value.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { askAnsible, listed } from './ansible-answers.ts';
 import type { Answer } from './ansible-answers.ts';
-import { corpus } from './inventory-corpus.ts';
+import { corpus as yamlCorpus } from './inventory-corpus.ts';
+import { iniCorpus } from './inventory-corpus-ini.ts';
 import type { InventoryCase } from './inventory-corpus.ts';
 
 const password = 'corpus-password';
+const corpus: readonly InventoryCase[] = [...yamlCorpus, ...iniCorpus];
 
 function build(root: string, each: InventoryCase): void {
   for (const [path, text] of Object.entries(each.files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     const stored = each.encrypted?.includes(path) ? new Vault({ password }).encryptSync(text, '') : text;
-    writeFileSync(join(root, path), stored);
+    writeFileSync(join(root, path), stored, each.latin1?.includes(path) === true ? 'latin1' : 'utf8');
   }
   for (const path of each.executable ?? []) chmodSync(join(root, path), 0o755);
   for (const [path, target] of Object.entries(each.links ?? {})) {

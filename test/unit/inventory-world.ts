@@ -7,7 +7,7 @@ import type { Settings } from '../../src/model/settings.ts';
 import type { InventoryFiles } from '../../src/ports/inventory-files.ts';
 
 /** Files in memory: absolute path → text; folders exist where files lie below them. */
-export function filesOf(contents: Readonly<Record<string, string | Uint8Array>>, executable: readonly string[] = []): InventoryFiles {
+export function filesOf(contents: Readonly<Record<string, string | Uint8Array>>, executable: readonly string[] = [], writable: readonly string[] = []): InventoryFiles {
   const below = (path: string) => Object.keys(contents).filter((file) => file.startsWith(`${path}/`)).map((file) => file.slice(path.length + 1).split('/')[0]!);
   const failure = (code: string) => Object.assign(new Error(code), { code });
   return {
@@ -21,6 +21,7 @@ export function filesOf(contents: Readonly<Record<string, string | Uint8Array>>,
     },
     list: (path) => [...new Set(below(path))],
     executable: (path) => executable.includes(path),
+    worldWritable: (path) => writable.includes(path),
   };
 }
 

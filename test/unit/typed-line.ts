@@ -8,7 +8,7 @@ export interface Typed { readonly out: string; readonly err: string; readonly co
 const nowhere: InventoryFiles = {
   kind: () => 'absent',
   read: () => { throw new Error('there is no file on this machine'); },
-  list: () => [], executable: () => false,
+  list: () => [], executable: () => false, worldWritable: () => false,
 };
 
 export async function typed(...argv: string[]): Promise<Typed> {
