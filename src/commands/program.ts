@@ -8,7 +8,7 @@ const collect = (value: string, before: string[] | undefined) => [...(before ?? 
 /** Flags that every verb takes. */
 function common(command: Command): Command {
   return command
-    .option('-i, --inventory <file>', 'inventory (default: $VAULTCTL_INVENTORY, ./inventories/hosts.yaml, ./hosts.yaml, /etc/vaultctl/hosts.yaml)', collect)
+    .option('-i, --inventory <file>', 'inventory: a file, a folder or host1,host2, (may be given again; default: $VAULTCTL_INVENTORY, what ansible.cfg names, ./inventories/hosts.yaml, ./hosts.yaml, /etc/vaultctl/hosts.yaml, /etc/ansible/hosts)', collect)
     .option('-l, --limit <host>', 'the master manager (default: the host vaultctl runs on, else the first)')
     .option('-e, --extra-vars <vars>', 'k=v, JSON or @file, over everything the inventory says', collect)
     .option('--vault-password-file <file>', 'password for !vault values of the inventory')

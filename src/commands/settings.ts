@@ -1,5 +1,9 @@
+import { readAnsibleConfig } from '../inventory/ansible-config.ts';
+import type { AnsibleConfig } from '../inventory/ansible-config.ts';
 import { loadInventory } from '../inventory/load.ts';
 import type { Inventory } from '../inventory/load.ts';
+import { expandedPath } from '../inventory/paths.ts';
+import type { PathWorld } from '../inventory/paths.ts';
 import { settingsFrom } from '../inventory/settings.ts';
 import { UsageError } from '../model/halt.ts';
 import { Secret } from '../model/secret.ts';
@@ -10,23 +14,40 @@ import type { CommonFlags, Machine } from './context.ts';
 
 const PLACES = ['./inventories/hosts.yaml', './hosts.yaml', '/etc/vaultctl/hosts.yaml'];
 
-/** `-i`, else $VAULTCTL_INVENTORY, else the first of the usual places that exists. */
-export function inventorySources(machine: Machine, flags: CommonFlags): string[] {
-  if (flags.inventory !== undefined && flags.inventory.length > 0) return flags.inventory;
+/** Where Ansible looks when nothing names an inventory. */
+const ANSIBLE_PLACE = '/etc/ansible/hosts';
+
+interface Chosen { readonly sources: readonly string[]; readonly warning?: string }
+
+/** `-i`, else $VAULTCTL_INVENTORY, else what Ansible's own settings name, else the first of the usual places that exists. */
+export function inventorySources(machine: Machine, flags: CommonFlags, config: AnsibleConfig, world: PathWorld): Chosen {
+  const given = flags.inventory ?? [];
+  if (given.length > 0) return { sources: given.map((source) => source === '' || source.includes(',') ? source : expandedPath(source, world.cwd, world)) };
   const named = machine.env('VAULTCTL_INVENTORY');
-  if (named !== undefined && named !== '') return [named];
-  const found = PLACES.find((path) => machine.files.kind(path.startsWith('/') ? path : `${machine.cwd}/${path}`) !== 'absent');
-  if (found !== undefined) return [found];
+  if (named !== undefined && named !== '') return { sources: [named] };
+  const exists = (path: string) => machine.files.kind(expandedPath(path, world.cwd, world)) !== 'absent';
+  const found = PLACES.find(exists);
+  if (config.inventory !== undefined) {
+    const { sources, from } = config.inventory;
+    const passedBy = found !== undefined && !sources.includes(expandedPath(found, world.cwd, world));
+    return { sources, ...(passedBy ? { warning: `${found} is not read: ${from} names ${sources.join(', ')}; -i says otherwise` } : {}) };
+  }
+  if (found !== undefined) return { sources: [found] };
+  if (exists(ANSIBLE_PLACE)) return { sources: [ANSIBLE_PLACE] };
   throw new UsageError('no inventory', `give one with -i FILE, or put it at one of ${PLACES.join(', ')} (examples are in inventories/)`);
 }
 
 export async function readInventory(machine: Machine, flags: CommonFlags, operator: Operator): Promise<Inventory> {
+  const world: PathWorld = { cwd: machine.cwd, home: machine.env('HOME') ?? '/root', env: (name) => machine.env(name) };
+  const config = readAnsibleConfig(machine.files, world);
+  const { sources, warning } = inventorySources(machine, flags, config, world);
+  if (warning !== undefined) operator.tell({ is: 'warning', text: warning });
   const vaultPassword = async (): Promise<Secret | undefined> => {
-    const file = flags.vaultPasswordFile ?? machine.env('ANSIBLE_VAULT_PASSWORD_FILE');
-    if (file !== undefined) return new Secret(new TextDecoder().decode(await machine.readInput(file)).replace(/\r?\n$/, ''));
-    return flags.askVaultPass === true ? operator.askSecret('Vault password: ') : undefined;
+    if (flags.vaultPasswordFile === undefined && flags.askVaultPass === true) return operator.askSecret('Vault password: ');
+    const file = flags.vaultPasswordFile ?? config.vaultPasswordFile;
+    return file === undefined ? undefined : new Secret(new TextDecoder().decode(await machine.readInput(file)).replace(/\r?\n$/, ''));
   };
-  return loadInventory(machine.files, { sources: inventorySources(machine, flags), cwd: machine.cwd, extraVars: flags.extraVars ?? [], vaultPassword });
+  return loadInventory(machine.files, { sources, cwd: machine.cwd, extraVars: flags.extraVars ?? [], vaultPassword, config });
 }
 
 export async function readSettings(machine: Machine, flags: CommonFlags, operator: Operator): Promise<Settings> {

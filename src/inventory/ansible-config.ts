@@ -78,7 +78,7 @@ function configPath(files: InventoryFiles, world: PathWorld): { file: string | u
   if (!open) candidates.push(here);
   candidates.push(`${world.home}/.ansible.cfg`, '/etc/ansible/ansible.cfg');
   const file = candidates.find((path) => !['absent', 'folder'].includes(files.kind(path)));
-  if (open && file !== candidates[0] && files.kind(here) !== 'absent') {
+  if (open && (named === undefined || file !== candidates[0]) && files.kind(here) !== 'absent') {
     warnings.push(`${here} is not read, as with Ansible: everybody may write into its folder; name it in $ANSIBLE_CONFIG, or chmod o-w the folder`);
   }
   if (file !== undefined && !/\.(?:cfg|ini)$/.test(file)) refuse({ file }, 'a configuration of Ansible ends in .cfg or .ini', 'Rename it, or mend $ANSIBLE_CONFIG.');
@@ -165,7 +165,8 @@ class Said {
         if (!/^(?:1|yes|y|on|true|t|0|no|n|off|false|f)$/.test(word)) refuse(found.place, `${setting.name} must be true or false, not ${JSON.stringify(found.text.slice(0, 80))}`, `Mend ${setting.name}; Ansible takes any other word for false.`);
         return /^(?:1|y|on$|t)/.test(word);
       }
-      default: return unquoted(found.text);
+      // A value of several lines is one list of words to whoever reads it.
+      default: return unquoted(found.text).replaceAll(/\s*\n\s*/g, ' ');
     }
   }
 }

@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 export interface Answer { readonly code: number; readonly out: string; readonly err: string }
-export interface Question { readonly cwd: string; readonly args: readonly string[] }
+export interface Question {
+  readonly cwd: string;
+  readonly args: readonly string[];
+  /** Also lets Ansible read its settings anew, as seen from `cwd`; without it there are none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: ansible-inventory. */
+  readonly program?: 'config';
+}
 
 /** The interpreter that Debian's ansible-inventory itself runs under. */
 function ansiblePython(): string {
