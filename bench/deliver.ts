@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { openHosts } from '../src/adapters/open-hosts.ts';
 import { systemClock } from '../src/adapters/clock.ts';
 import { each } from '../src/engine/each-host.ts';
-import type { Manager } from '../src/model/settings.ts';
+import { type Manager, plainSsh } from '../src/model/settings.ts';
 
 // As src/main.ts does.
 Error.stackTraceLimit = 0;
@@ -11,9 +11,9 @@ Error.stackTraceLimit = 0;
 interface List { readonly key: string; readonly knownHosts: string; readonly hosts: readonly { name: string; address: string; port: number; user: string; path: string }[] }
 const list = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as List;
 const managers = list.hosts.map(({ name, address, port, user }): Manager => ({
-  name, address, port, user, connection: 'ssh', password: undefined, privateKeyFile: list.key, become: false, becomeUser: 'root', becomePassword: undefined, connectTimeoutMs: 20_000,
+  name, address, port, user, connection: 'ssh', password: undefined, privateKeyFile: list.key, become: false, becomeMethod: 'sudo', becomeExe: undefined, becomeFlags: [], becomeUser: 'root', becomePassword: undefined, shell: undefined, transport: 'auto', connectTimeoutMs: 20_000,
   paths: { main: '', installCheckpoint: '', rotateCheckpoint: '', previous: '', about: '', lock: '', snapshots: '', journal: '' },
-  ssh: { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [list.knownHosts], identityFiles: [], identitiesOnly: true, hostKeyAlias: undefined, strictHostKeyChecking: undefined },
+  ssh: { ...plainSsh, knownHostsFiles: [list.knownHosts], identitiesOnly: true },
 }));
 // The words of a lock that an operation already holds on every host.
 for (const { path } of list.hosts) writeFileSync(`${path}/.vaultctl.lock`, '{"operation":"bench","flow":"bench","holder":"bench","host":"bench","pid":1,"sinceMs":1}');

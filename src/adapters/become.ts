@@ -1,12 +1,32 @@
 import type { Secret } from '../model/secret.ts';
+import type { BecomeMethod } from '../model/settings.ts';
 import { HostError } from '../ports/hosts.ts';
 import { quoted } from '../hosts/remote-script.ts';
 
-/** The user that the files belong to, reached through sudo. */
-export interface Become { readonly user: string; readonly password: Secret | undefined }
+/** The user that the files belong to, and how to become that user. */
+export interface Become {
+  readonly method: BecomeMethod;
+  readonly user: string;
+  readonly password: Secret | undefined;
+  /** Undefined: the method's own name. */
+  readonly exe?: string | undefined;
+  readonly flags?: readonly string[];
+}
 
 export const READY = 'VAULTCTL-READY';
-export const PROMPT = 'VAULTCTL-PASSWORD:';
+const PROMPT = 'VAULTCTL-PASSWORD:';
+/** su says what PAM says, which in the C locale is this. */
+const SU_PROMPT = /password: ?$/gim;
+
+/** How often it has asked for a password so far. */
+export function promptsIn(said: string, { method }: Become): number {
+  return method === 'su' ? said.match(SU_PROMPT)?.length ?? 0 : said.split(PROMPT).length - 1;
+}
+
+/** su asks whoever it does not know, on the very input that our scripts would come on: nothing is sent before it has let us in. */
+export function mayAsk({ method, password }: Become): boolean { return method === 'su' || password !== undefined; }
+
+export function withoutPrompts(said: string): string { return said.replaceAll(PROMPT, ''); }
 
 /** A newline in a script that travels as one line. */
 const NEWLINE = '\u0001';
@@ -29,18 +49,23 @@ const once = 'IFS= read -r s; eval "$(printf %s "$s" | tr "\\001" "\\n")"';
 
 /** The command line that starts the shell that stays; no quote, newline or `!` in it, so any login shell passes it on. */
 export function workerCommand(become: Become | undefined, shell: readonly string[]): string {
-  return become === undefined ? `exec ${words([...shell, '-c', loop])}` : sudo(become, [...shell, '-c', ready + loop]);
+  return become === undefined ? `exec ${words([...shell, '-c', loop])}` : becoming(become, [...shell, '-c', ready + loop]);
 }
 
 /** Sudo logs what it runs: it gets a fixed starter, and the script follows as the first line of input. */
-export function starterCommand(become: Become, shell: readonly string[]): string { return sudo(become, [...shell, '-c', ready + once]); }
+export function starterCommand(become: Become, shell: readonly string[]): string { return becoming(become, [...shell, '-c', ready + once]); }
 
 /**
  * With a password sudo asks by a prompt that we know, and only then it is sent: a sudo that does not ask (NOPASSWD,
- * a fresh ticket) must not leave it as input to somebody else.
+ * a fresh ticket) must not leave it as input to somebody else. doas takes one from a terminal only, so it is never asked.
  */
-function sudo({ user, password }: Become, command: readonly string[]): string {
-  return `sudo ${password === undefined ? '-n' : `-S -p ${quoted(PROMPT)}`} -u ${quoted(user)} -- ${words(command)}`;
+function becoming({ method, user, password, exe, flags = [] }: Become, command: readonly string[]): string {
+  const program = words([exe ?? method, ...flags]);
+  switch (method) {
+    case 'sudo': return `${program} ${password === undefined ? '-n' : `-S -p ${quoted(PROMPT)}`} -u ${quoted(user)} -- ${words(command)}`;
+    case 'doas': return `${program} -n -u ${quoted(user)} -- ${words(command)}`;
+    case 'su': return `env LC_ALL=C ${program} ${quoted(user)} -c ${quoted(words(command))}`;
+  }
 }
 
 function words(all: readonly string[]): string { return all.map(quoted).join(' '); }
@@ -53,11 +78,16 @@ export function asMessage(head: string, script: string): string {
 
 export function asOneLine(script: string): string { return `${script.replaceAll('\n', NEWLINE)}\n`; }
 
-/** Why sudo did not let us in, from what it printed before our starter ran. */
-export function becomeError(host: string, { user, password }: Become, said: string, prompts: number): HostError {
-  const text = said.replaceAll(PROMPT, '').split('\n').map((line) => line.trim()).filter((line) => line !== '').join('; ').slice(-300);
-  if (/not found|No such file/.test(text) && !/password/.test(text)) return new HostError(host, 'tool', `sudo does not work there: ${text}`, 'apt-get install sudo, or log in as the owner of the files with ansible_become: false');
-  if (prompts > 1) return new HostError(host, 'denied', `sudo refused the password for ${user}`, 'correct ansible_become_password');
-  if (password === undefined && /password is required/.test(text)) return new HostError(host, 'denied', 'sudo asks for a password, and none is given', 'set ansible_become_password (a !vault value), or allow NOPASSWD in sudoers');
-  return new HostError(host, 'denied', `sudo refused: ${text === '' ? 'it said nothing' : text}`, 'look at sudoers on that host: visudo');
+/** Why we were not let in, from what was printed before our starter ran. */
+export function becomeError(host: string, become: Become, said: string, prompts: number): HostError {
+  const { method, user, password } = become;
+  const text = withoutPrompts(said).split('\n').map((line) => line.replace(method === 'su' ? /^password: ?/i : '', '').trim()).filter((line) => line !== '').join('; ').slice(-300);
+  if (/not found|No such file/.test(text) && !/password|doas\.conf/.test(text)) return new HostError(host, 'tool', `${method} does not work there: ${text}`, `apt-get install ${method === 'doas' ? 'opendoas' : method}, or log in as the owner of the files with ansible_become: false`);
+  if (password !== undefined && (prompts > 1 || (method === 'su' && /Authentication failure/i.test(text)))) return new HostError(host, 'denied', `${method} refused the password for ${user}`, 'correct ansible_become_password');
+  if (password === undefined && (/password is required|Authentication required/i.test(text) || (method === 'su' && prompts > 0))) {
+    const mend = method === 'doas' ? 'allow it without one in /etc/doas.conf there: permit nopass USER as OWNER' : `set ansible_become_password (a !vault value)${method === 'sudo' ? ', or allow NOPASSWD in sudoers' : ', or use sudo'}`;
+    return new HostError(host, 'denied', `${method} asks for a password, and none is given`, mend);
+  }
+  const look = { sudo: 'look at sudoers on that host: visudo', doas: 'look at /etc/doas.conf on that host', su: `try by hand on that host: su ${user} -c id` };
+  return new HostError(host, 'denied', `${method} refused: ${text === '' ? 'it said nothing' : text}`, look[method]);
 }

@@ -10,6 +10,8 @@ import { LocalShell } from './local-shell.ts';
 import { NodeDisk } from './node-disk.ts';
 import { Connector } from './ssh-connect.ts';
 import { targetOf } from './ssh-settings.ts';
+import { OpensshTransport } from './openssh-transport.ts';
+import { Ssh2Transport } from './ssh2-transport.ts';
 import { SshShell } from './ssh-shell.ts';
 
 export interface OpenHostsDeps {
@@ -29,9 +31,11 @@ export function openHosts(managers: readonly Manager[], deps: OpenHostsDeps): Ho
     const become = becomeOf(manager);
     if (manager.connection === 'local') {
       if (become === undefined) return new DiskHost({ name, disk: new NodeDisk(), clock: deps.clock, local: true });
-      return new ShellHost({ name, shell: new LocalShell({ name, become }), clock: deps.clock, local: true, ...times });
+      return new ShellHost({ name, shell: new LocalShell({ name, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) }), clock: deps.clock, local: true, ...times });
     }
-    const shell = new SshShell({ name, connector, target: () => targetOf(manager), become });
+    const target = () => targetOf(manager);
+    const transport = manager.transport === 'openssh' ? new OpensshTransport(manager, target, deps.warn) : new Ssh2Transport(name, connector, target);
+    const shell = new SshShell({ name, transport, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) });
     const close = shell.close.bind(shell);
     // The bastions go when the last host that may need them has gone.
     shell.close = async () => { await close(); open -= 1; if (open === 0) await connector.close(); };
@@ -39,9 +43,9 @@ export function openHosts(managers: readonly Manager[], deps: OpenHostsDeps): Ho
   });
 }
 
-/** sudo to the user we already are would only cost time, and a password where none is needed. */
-function becomeOf({ become, becomeUser, becomePassword, connection, user }: Manager): Become | undefined {
+/** Becoming the user we already are would only cost time, and a password where none is needed. */
+function becomeOf({ become, becomeMethod, becomeExe, becomeFlags, becomeUser, becomePassword, connection, user }: Manager): Become | undefined {
   if (!become) return undefined;
   const already = connection === 'local' ? userInfo().username : user;
-  return already === becomeUser ? undefined : { user: becomeUser, password: becomePassword };
+  return already === becomeUser ? undefined : { method: becomeMethod, exe: becomeExe, flags: becomeFlags, user: becomeUser, password: becomePassword };
 }

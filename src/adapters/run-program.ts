@@ -3,8 +3,12 @@ import { spawn } from 'node:child_process';
 export interface Ran { readonly code: number; readonly out: string; readonly err: string; readonly late: boolean }
 
 const OUTPUT_LIMIT = 16 << 20;
-/** What the environment may hold of Vault's own secrets is for no other program. */
 const NOT_PASSED_ON = /^(?:VAULT_TOKEN|BAO_TOKEN|VAULT_UNSEAL_KEY.*|ANSIBLE_.*PASS(?:WORD)?.*)$/;
+
+/** What the environment may hold of Vault's own secrets is for no other program. */
+export function environmentForOthers(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED_ON.test(name)));
+}
 
 /**
  * A program on this machine, in a group of its own: Ctrl-C reaches us, and a step that was begun ends.
@@ -12,7 +16,7 @@ const NOT_PASSED_ON = /^(?:VAULT_TOKEN|BAO_TOKEN|VAULT_UNSEAL_KEY.*|ANSIBLE_.*PA
  */
 export function runProgram(argv: readonly string[], { input, timeoutMs }: { readonly input?: string; readonly timeoutMs: number }): Promise<Ran> {
   const [program = '', ...args] = argv;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_PASSED_ON.test(name)));
+  const env = environmentForOthers();
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'], env, detached: true });
     const texts = { out: '', err: '' };

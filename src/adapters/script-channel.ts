@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { ShellChannel } from '../ports/shell.ts';
-import { asOneLine, type Become, becomeError, PROMPT, READY } from './become.ts';
+import { asOneLine, type Become, becomeError, promptsIn, READY, withoutPrompts } from './become.ts';
 
 const STDERR_LIMIT = 64 << 10;
 const HANDSHAKE_MS = 30_000;
@@ -23,6 +23,7 @@ export class ScriptChannel implements ShellChannel {
   readonly #host: string;
   readonly #raw: RawChannel;
   #stderr = '';
+  #entered = false;
   #hear: () => void = () => undefined;
 
   constructor(host: string, raw: RawChannel) {
@@ -36,7 +37,7 @@ export class ScriptChannel implements ShellChannel {
       this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-STDERR_LIMIT);
       this.#hear();
     });
-    this.exit = raw.exit.then((code) => ({ code, stderr: this.#stderr.replace(READY, '').replaceAll(PROMPT, '') }));
+    this.exit = raw.exit.then((code) => ({ code, stderr: withoutPrompts(this.#stderr.replace(READY, '')) }));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -53,15 +54,22 @@ export class ScriptChannel implements ShellChannel {
   end(): void { this.#raw.stdin.end(); }
   kill(): void { this.#raw.kill(); }
 
-  /** Waits for sudo to let us in, giving the password when asked for it and never twice. */
+  /** Waits to be let in, giving the password when asked for it and never twice. */
   async becomeReady(become: Become): Promise<void> {
     let answered = 0;
     await new Promise<void>((resolve, reject) => {
       const refuse = (error: HostError) => { this.kill(); reject(error); };
-      const timer = setTimeout(() => refuse(new HostError(this.#host, 'denied', `sudo did not answer within ${HANDSHAKE_MS / 1000} s`)), HANDSHAKE_MS);
+      const timer = setTimeout(() => refuse(new HostError(this.#host, 'denied', `${become.method} did not answer within ${HANDSHAKE_MS / 1000} s`)), HANDSHAKE_MS);
       this.#hear = () => {
-        if (this.#stderr.includes(READY)) { clearTimeout(timer); resolve(); return; }
-        const prompts = this.#stderr.split(PROMPT).length - 1;
+        if (this.#stderr.includes(READY)) {
+          clearTimeout(timer);
+          // What was asked for on the way in is no word of a script of ours.
+          this.#entered = true;
+          this.#stderr = this.#stderr.slice(this.#stderr.indexOf(READY) + READY.length);
+          resolve();
+          return;
+        }
+        const prompts = promptsIn(this.#stderr, become);
         if (prompts <= answered) return;
         answered = prompts;
         if (prompts === 1 && become.password !== undefined) this.#raw.stdin.write(`${become.password.reveal()}\n`);
@@ -73,8 +81,7 @@ export class ScriptChannel implements ShellChannel {
     this.#hear = () => undefined;
   }
 
-  get entered(): boolean { return this.#stderr.includes(READY); }
-  get said(): string { return this.#stderr; }
+  get entered(): boolean { return this.#entered || this.#stderr.includes(READY); }
 
   /** Takes what stands on stderr before `mark`, once it is there; undefined when the script ended first. */
   async stderrUntil(mark: string): Promise<string | undefined> {
@@ -82,7 +89,7 @@ export class ScriptChannel implements ShellChannel {
     for (;;) {
       const at = this.#stderr.indexOf(mark);
       if (at >= 0) {
-        const found = this.#stderr.slice(0, at).replace(READY, '').replaceAll(PROMPT, '');
+        const found = withoutPrompts(this.#stderr.slice(0, at).replace(READY, ''));
         this.#stderr = this.#stderr.slice(at + mark.length);
         return found;
       }

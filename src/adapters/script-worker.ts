@@ -5,7 +5,7 @@ import { FAILED } from '../hosts/remote-script.ts';
 import { wipe } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { ExecOptions, ShellResult } from '../ports/shell.ts';
-import { asMessage, type Become, becomeError } from './become.ts';
+import { asMessage, type Become, becomeError, mayAsk } from './become.ts';
 import { type RawChannel, ScriptChannel } from './script-channel.ts';
 
 const ENDED_AT_MOST_MS = 2000;
@@ -74,7 +74,7 @@ export class ScriptWorker {
   async #sit(): Promise<Seat> {
     const channel = new ScriptChannel(this.#host, await this.#start());
     // Where no password is asked for, the first script follows without waiting: one round trip less.
-    if (this.#become?.password !== undefined) await channel.becomeReady(this.#become);
+    if (this.#become !== undefined && mayAsk(this.#become)) await channel.becomeReady(this.#become);
     return { channel, reader: new ChannelReader(channel.stdout), knows: '' };
   }
 

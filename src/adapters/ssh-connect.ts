@@ -5,6 +5,7 @@ import type { AnyAuthMethod, Client, ConnectConfig } from 'ssh2';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import { KnownKeys } from './known-hosts.ts';
+import { environmentForOthers } from './run-program.ts';
 import { type AuthTrial, authTrial, KeyRing } from './ssh-auth.ts';
 import { jumpTarget, type SshTarget } from './ssh-settings.ts';
 import type { Secret } from '../model/secret.ts';
@@ -88,14 +89,15 @@ function tcp({ name, hostname, port, connectTimeoutMs }: SshTarget): Promise<Soc
   });
 }
 
-function mendTcp(why: string, hostname: string, port: number): string {
-  if (/ENOTFOUND|EAI_AGAIN/.test(why)) return `the name ${hostname} does not resolve: set ansible_host in the inventory`;
-  return /ECONNREFUSED/.test(why) ? `nothing listens there: is sshd running, and is ansible_port right? (now ${port})` : `check the network: nc -vz ${hostname} ${port}`;
+/** What mends a host that does not answer, by what Node or OpenSSH says about it. */
+export function mendTcp(why: string, hostname: string, port: number): string {
+  if (/ENOTFOUND|EAI_AGAIN|Could not resolve/.test(why)) return `the name ${hostname} does not resolve: set ansible_host in the inventory`;
+  return /ECONNREFUSED|Connection refused/.test(why) ? `nothing listens there: is sshd running, and is ansible_port right? (now ${port})` : `check the network: nc -vz ${hostname} ${port}`;
 }
 
 function commandSocket(command: string): Duplex {
   // Detached: Ctrl-C on the terminal is for vaultctl to hear, not for its connections.
-  const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+  const child = spawn('/bin/sh', ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'ignore'], detached: true, env: environmentForOthers() });
   const socket = Duplex.from({ readable: child.stdout, writable: child.stdin });
   child.once('error', (error) => socket.destroy(error));
   child.once('exit', () => socket.destroy());

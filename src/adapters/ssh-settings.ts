@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Manager } from '../model/settings.ts';
+import { type Manager, plainSsh } from '../model/settings.ts';
 import type { Secret } from '../model/secret.ts';
 
 /** How one ssh host is reached, after the inventory, ~/.ssh/config and the defaults have spoken, in that order. */
@@ -23,6 +23,10 @@ export interface SshTarget {
   readonly proxyJump: string | undefined;
   readonly proxyCommand: string | undefined;
   readonly connectTimeoutMs: number;
+  /** Read in place of ~/.ssh/config. */
+  readonly configFile: string | undefined;
+  /** What else ~/.ssh/config says, by lower-case key. */
+  readonly config: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What of a manager, or of a hop in front of it, decides how it is reached. */
@@ -36,7 +40,7 @@ const otherKeys = /_sk$|id_xmss$|id_dsa$/;
 
 export async function targetOf(manager: Reach): Promise<SshTarget> {
   const { ssh } = manager;
-  const config = await configFor(manager.address, manager.user, manager.port);
+  const config = await configFor(manager.address, manager.user, manager.port, ssh.configFile);
   const said = (key: string) => config.get(key)?.[0];
   const home = homedir();
   const hostname = said('hostname') ?? manager.address;
@@ -56,23 +60,28 @@ export async function targetOf(manager: Reach): Promise<SshTarget> {
     // The inventory's own way through a bastion replaces the other's, whichever of the two it is.
     proxyJump: ssh.proxyJump ?? (ssh.proxyCommand === undefined ? none(said('proxyjump')) : undefined),
     proxyCommand: withTokens(ssh.proxyCommand ?? (ssh.proxyJump === undefined ? none(said('proxycommand')) : undefined), { home, hostname, port, user, name: manager.address }),
-    connectTimeoutMs: manager.connectTimeoutMs,
+    connectTimeoutMs: manager.connectTimeoutMs, configFile: ssh.configFile, config,
   };
 }
 
 /** A hop of ProxyJump, `[user@]host[:port]` or `ssh://…`, which has settings of its own in ~/.ssh/config. */
 export async function jumpTarget(hop: string, behind: SshTarget): Promise<SshTarget> {
-  const found = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/.exec(hop.trim());
-  if (found === null) throw new Error(`ProxyJump ${hop}: not [user@]host[:port]`);
-  const address = found[2]!.replace(/^\[|\]$/g, '');
+  const { address, user, port } = hopOf(hop);
   return targetOf({
-    name: `${behind.name} (through ${address})`, address, user: found[1], port: found[3] === undefined ? undefined : Number(found[3]),
+    name: `${behind.name} (through ${address})`, address, user, port,
     password: undefined, privateKeyFile: behind.firstKey, connectTimeoutMs: behind.connectTimeoutMs,
     ssh: {
-      proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: behind.knownHostsFiles, identityFiles: behind.identityFiles,
-      identitiesOnly: behind.identitiesOnly, hostKeyAlias: undefined, strictHostKeyChecking: behind.strict,
+      ...plainSsh, knownHostsFiles: behind.knownHostsFiles, identityFiles: behind.identityFiles, identitiesOnly: behind.identitiesOnly,
+      strictHostKeyChecking: behind.strict, configFile: behind.configFile,
     },
   });
+}
+
+/** @throws Error where it is no hop */
+export function hopOf(hop: string): { readonly address: string; readonly user: string | undefined; readonly port: number | undefined } {
+  const found = /^(?:ssh:\/\/)?(?:([^@]+)@)?(\[[^\]]+\]|[^:]+)(?::(\d+))?\/?$/.exec(hop.trim());
+  if (found === null) throw new Error(`ProxyJump ${hop}: not [user@]host[:port]`);
+  return { address: found[2]!.replace(/^\[|\]$/g, ''), user: found[1], port: found[3] === undefined ? undefined : Number(found[3]) };
 }
 
 let own: string | undefined;
@@ -82,10 +91,10 @@ function ownName(): string { return own ??= userInfo().username; }
 const memo = new Map<string, Promise<Config>>();
 
 /** `ssh -G` resolves Include, Match and tokens as OpenSSH does; it is asked only where a configuration could matter. */
-function configFor(address: string, user: string | undefined, port: number | undefined): Promise<Config> {
-  if (!mayMatter()) return Promise.resolve(nothing);
-  const key = JSON.stringify([address, user, port]);
-  const found = memo.get(key) ?? askSsh(address, user, port);
+function configFor(address: string, user: string | undefined, port: number | undefined, file: string | undefined): Promise<Config> {
+  if (file === undefined && !mayMatter()) return Promise.resolve(nothing);
+  const key = JSON.stringify([address, user, port, file]);
+  const found = memo.get(key) ?? askSsh(address, user, port, file);
   memo.set(key, found);
   return found;
 }
@@ -104,13 +113,13 @@ function saysMore(file: string): boolean {
   try { return /^\s*(hostname|user|port|identityfile|identitiesonly|proxyjump|proxycommand|userknownhostsfile|globalknownhostsfile|hostkeyalias|match)\b/im.test(readFileSync(file, 'utf8')); } catch { return false; }
 }
 
-function askSsh(address: string, user: string | undefined, port: number | undefined): Promise<Config> {
-  const args = ['-G', ...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', String(port)]), '--', address];
+function askSsh(address: string, user: string | undefined, port: number | undefined, file: string | undefined): Promise<Config> {
+  const args = ['-G', ...(file === undefined ? [] : ['-F', file]), ...(user === undefined ? [] : ['-l', user]), ...(port === undefined ? [] : ['-p', String(port)]), '--', address];
   return new Promise((resolve, reject) => {
     const child = execFile('ssh', args, { timeout: 10_000, maxBuffer: 1 << 20 }, (error, stdout, stderr) => {
       if (error === null) { resolve(parseConfig(stdout)); return; }
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') resolve(readConfig(address));
-      else reject(new Error(`~/.ssh/config: ${stderr.trim().split('\n')[0] ?? error.message}`, { cause: error }));
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') resolve(readConfig(address, file ?? join(homedir(), '.ssh/config')));
+      else reject(new Error(`${file ?? '~/.ssh/config'}: ${stderr.trim().split('\n')[0] ?? error.message}`, { cause: error }));
     });
     child.stdin?.end();
   });
@@ -126,11 +135,11 @@ function parseConfig(text: string): Config {
   return config;
 }
 
-/** Without OpenSSH on this machine: Host and HostName blocks of ~/.ssh/config, as `ssh-config` reads them. */
-async function readConfig(address: string): Promise<Config> {
+/** Without OpenSSH on this machine: Host and HostName blocks of the configuration, as `ssh-config` reads them. */
+async function readConfig(address: string, file: string): Promise<Config> {
   const { default: SSHConfig } = await import('ssh-config');
   let text: string;
-  try { text = readFileSync(join(homedir(), '.ssh/config'), 'utf8'); } catch { return nothing; }
+  try { text = readFileSync(file, 'utf8'); } catch { return nothing; }
   const config = new Map<string, string[]>();
   for (const [key, value] of Object.entries(SSHConfig.parse(text).compute(address))) {
     config.set(key.toLowerCase(), Array.isArray(value) ? value.map(String) : [String(value)]);

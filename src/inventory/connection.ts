@@ -1,5 +1,6 @@
 import type { Manager, SshOptions } from '../model/settings.ts';
-import type { HostReading, Read } from './host-reading.ts';
+import { type HostReading, placeText } from './host-reading.ts';
+import { becomeSettings, plainWord } from './become-settings.ts';
 import { managerPaths } from './manager-paths.ts';
 import { atHome, parseSshArguments } from './ssh-args.ts';
 import type { SshArguments } from './ssh-args.ts';
@@ -25,18 +26,17 @@ export function managerFrom(reading: HostReading, machine: ThisMachine): Manager
   const user = plainWord(reading, reading.text('ansible_user', 'ansible_ssh_user')) ?? args.user;
   const timeout = reading.whole(1, 86_400, 'ansible_timeout', 'ansible_ssh_timeout');
   const keyFile = reading.text('ansible_private_key_file', 'ansible_ssh_private_key_file');
-  const become = reading.flag('ansible_become')?.value ?? false;
-  if (become) refuseOtherBecome(reading);
+  const connection = connectionOf(reading, address, port, machine.localNames);
   return {
     name: reading.host,
-    connection: connectionOf(reading, address, port, machine.localNames),
+    connection,
     address, port, user,
     password: reading.secret('ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password'),
     privateKeyFile: keyFile === undefined ? undefined : atHome(keyFile.value, machine.home),
-    become,
-    becomeUser: plainWord(reading, reading.text('ansible_become_user', 'ansible_sudo_user')) ?? 'root',
-    becomePassword: reading.secret('ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass'),
-    ssh: sshOptions(reading, args),
+    ...becomeSettings(reading),
+    shell: shellOf(reading),
+    transport: transportOf(reading, args),
+    ssh: sshOptions(reading, args, machine.home),
     connectTimeoutMs: timeout !== undefined ? timeout.value * 1000 : args.connectTimeoutMs ?? defaultConnectTimeoutMs,
     paths: managerPaths(reading),
   };
@@ -49,13 +49,6 @@ function addressOf(reading: HostReading): string {
   if (!/^[\p{L}\p{N}_.:%-]+$/u.test(said.value) || said.value.startsWith('-')) {
     refuse(said.place, `${said.name} of ${reading.host} is not a host name or address: ${JSON.stringify(said.value)}`, 'Write a name, an IPv4 or an IPv6 address without brackets.');
   }
-  return said.value;
-}
-
-/** A user name must not be taken for an option by ssh or sudo. */
-function plainWord(reading: HostReading, said: Read<string> | undefined): string | undefined {
-  if (said === undefined) return undefined;
-  if (/^-|\s/.test(said.value)) refuse(said.place, `${said.name} of ${reading.host} is not a user name: ${JSON.stringify(said.value)}`, 'Write the name of a user.');
   return said.value;
 }
 
@@ -74,14 +67,32 @@ function connectionOf(reading: HostReading, address: string, port: number | unde
   }
 }
 
-function refuseOtherBecome(reading: HostReading): void {
-  const method = reading.text('ansible_become_method');
-  if (method !== undefined && method.value.replace(/^ansible\.builtin\./, '') !== 'sudo') {
-    refuse(method.place, `ansible_become_method ${JSON.stringify(method.value)} of ${reading.host} is not supported`, 'Use sudo.');
+/** `paramiko` stands for the transport that is not the system's ssh. */
+function transportOf(reading: HostReading, { needsOpenssh }: SshArguments): Manager['transport'] {
+  const said = reading.text('vault_transport');
+  if (said !== undefined && !['auto', 'ssh2', 'openssh'].includes(said.value)) {
+    refuse(said.place, `vault_transport ${JSON.stringify(said.value)} of ${reading.host} is unknown`, 'Use auto, ssh2 or openssh.');
   }
+  const plugin = reading.text('ansible_connection');
+  const asked = said ?? (plugin !== undefined && /paramiko/.test(plugin.value) ? { ...plugin, value: 'ssh2' } : undefined);
+  if (asked?.value === 'ssh2' && needsOpenssh !== undefined) {
+    refuse(needsOpenssh.place, `${needsOpenssh.name}: ${needsOpenssh.option} is for the system's ssh alone, and ${asked.name} of ${reading.host} (${placeText(asked.place)}) forbids it`,
+      'Set vault_transport: auto, or openssh.');
+  }
+  return (asked?.value ?? 'auto') as Manager['transport'];
 }
 
-function sshOptions(reading: HostReading, args: SshArguments): SshOptions {
+function shellOf(reading: HostReading): string | undefined {
+  const kind = reading.text('ansible_shell_type');
+  if (kind !== undefined && /^(?:powershell|cmd)$/.test(kind.value)) refuse(kind.place, `ansible_shell_type ${kind.value} of ${reading.host}: a manager needs a POSIX shell`, 'Name managers that run Linux or another Unix.');
+  const said = reading.text('ansible_shell_executable');
+  if (said !== undefined && !/^\/[^\s]*$/.test(said.value)) refuse(said.place, `ansible_shell_executable of ${reading.host} is not the path of a shell: ${JSON.stringify(said.value)}`, 'Write the absolute path of a POSIX shell: /bin/sh');
+  return said?.value;
+}
+
+function sshOptions(reading: HostReading, args: SshArguments, home: string): SshOptions {
+  const executable = reading.text('ansible_ssh_executable');
+  if (executable !== undefined && /^-|\s/.test(executable.value)) refuse(executable.place, `ansible_ssh_executable of ${reading.host} is not a program: ${JSON.stringify(executable.value)}`, 'Write the path of one program, without arguments.');
   const checking = reading.flag('ansible_host_key_checking', 'ansible_ssh_host_key_checking');
   return {
     proxyJump: args.proxyJump,
@@ -91,5 +102,9 @@ function sshOptions(reading: HostReading, args: SshArguments): SshOptions {
     identitiesOnly: args.identitiesOnly ?? false,
     hostKeyAlias: args.hostKeyAlias,
     strictHostKeyChecking: args.strict ?? (checking?.value === false ? 'no' : undefined),
+    configFile: args.configFile,
+    words: args.words,
+    needsOpenssh: args.needsOpenssh?.option,
+    executable: executable === undefined || executable.value === 'ssh' ? undefined : atHome(executable.value, home),
   };
 }

@@ -49,6 +49,9 @@ export class HostReading {
     return new Secret(String(found.value));
   }
 
+  /** Where the one of them that counts is said. */
+  where(...names: string[]): Place { return this.#find(names)?.place ?? { file: `host ${this.host}` }; }
+
   flag(...names: string[]): Read<boolean> | undefined {
     const found = this.#find(names);
     if (found === undefined) return undefined;

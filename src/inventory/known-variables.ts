@@ -5,9 +5,11 @@ import type { Variables } from './value.ts';
 /** Every variable that vaultctl reads. */
 export const readVariables = new Set([
   'ansible_host', 'ansible_ssh_host', 'ansible_port', 'ansible_ssh_port', 'ansible_user', 'ansible_ssh_user', 'ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password',
-  'ansible_connection', 'ansible_private_key_file', 'ansible_ssh_private_key_file', 'ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args',
-  'ansible_host_key_checking', 'ansible_ssh_host_key_checking', 'ansible_timeout', 'ansible_ssh_timeout',
-  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_sudo_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_sudo_pass',
+  'ansible_connection', 'ansible_private_key_file', 'ansible_ssh_private_key_file', 'ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args', 'ansible_ssh_executable',
+  'ansible_host_key_checking', 'ansible_ssh_host_key_checking', 'ansible_timeout', 'ansible_ssh_timeout', 'ansible_shell_executable', 'ansible_shell_type',
+  'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_become_exe', 'ansible_become_flags',
+  ...['sudo', 'doas', 'su'].flatMap((method) => ['user', 'pass', 'exe', 'flags'].map((name) => `ansible_${method}_${name}`)),
+  'vault_transport',
   'vault_managers_group', 'vault_creds_host_path', 'vault_creds_init_tmp_path', 'vault_creds_rotate_tmp_path', 'vault_creds_keep_previous', 'vault_snapshot_dir', 'vault_journal_path',
   'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',
   'vault_cluster_name', 'vault_release_name', 'vault_timeout',
@@ -18,8 +20,7 @@ export const readVariables = new Set([
 
 /** Read by other parts of vaultctl, or by Ansible alone: no cause for a warning. */
 const quiet = new Set([
-  'vault_transport',
-  'ansible_ssh_executable', 'ansible_ssh_pipelining', 'ansible_ssh_retries', 'ansible_ssh_transfer_method', 'ansible_ssh_use_tty', 'ansible_connection_timeout',
+  'ansible_ssh_pipelining', 'ansible_ssh_retries', 'ansible_ssh_transfer_method', 'ansible_ssh_use_tty', 'ansible_connection_timeout',
 ]);
 const connectionLike = /^ansible_(?:ssh|become|sudo|su|doas|paramiko|connection|host|port|user|password|private_key)(?:_|$)/;
 

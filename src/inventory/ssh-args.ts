@@ -13,47 +13,66 @@ export interface SshArguments {
   readonly port?: number;
   readonly user?: string;
   readonly connectTimeoutMs?: number;
+  readonly configFile?: string;
+  /** What the system's ssh is given besides, word by word; ssh2 does without it. */
+  readonly words: readonly string[];
+  /** The first of them that ssh2 cannot do without, and where it is said. */
+  readonly needsOpenssh?: { readonly option: string; readonly name: string; readonly place: Place };
 }
-type Draft = { -readonly [Key in keyof SshArguments]: SshArguments[Key] } & { identityFiles: string[]; strictSaid?: boolean };
+type Draft = { -readonly [Key in keyof SshArguments]: SshArguments[Key] } & { identityFiles: string[]; words: string[]; strictSaid?: boolean };
+interface Said { readonly no: (what: string) => never; readonly needs: (option: string) => void }
 
-/** Settings of OpenSSH's own connection handling: they change nothing here. */
-const withoutEffect = new Set(['controlmaster', 'controlpath', 'controlpersist', 'serveraliveinterval', 'serveralivecountmax', 'tcpkeepalive', 'compression',
-  'batchmode', 'loglevel', 'forwardagent', 'forwardx11', 'requesttty', 'updatehostkeys', 'connectionattempts', 'passwordauthentication', 'pubkeyauthentication',
-  'preferredauthentications', 'kbdinteractiveauthentication', 'addkeystoagent', 'visualhostkey', 'hashknownhosts', 'checkhostip']);
-const flagsWithoutEffect = /^-[CqvaATtxXnNkKY46]+$/;
-const flagNames: Readonly<Record<string, string>> = { J: 'ProxyJump', i: 'IdentityFile', p: 'Port', l: 'User' };
+/** How OpenSSH's client shares connections and talks to a terminal: vaultctl decides that itself, whichever transport it takes. */
+const decidedHere = new Set(['controlmaster', 'controlpath', 'controlpersist', 'batchmode', 'loglevel', 'forwardagent', 'forwardx11', 'forwardx11trusted', 'requesttty', 'visualhostkey']);
+/** Settings of the connection that ssh2 does without: it has them, or the lack of them, built in. */
+const withoutEffect = new Set(['serveraliveinterval', 'serveralivecountmax', 'tcpkeepalive', 'compression', 'updatehostkeys', 'connectionattempts', 'passwordauthentication', 'pubkeyauthentication',
+  'preferredauthentications', 'kbdinteractiveauthentication', 'challengeresponseauthentication', 'addkeystoagent', 'hashknownhosts', 'checkhostip', 'ipqos', 'addressfamily', 'numberofpasswordprompts',
+  'gssapidelegatecredentials', 'sendenv', 'setenv']);
+/** What the system's ssh alone can do. */
+const opensshAlone = new Set(['certificatefile', 'pkcs11provider', 'securitykeyprovider', 'identityagent', 'kexalgorithms', 'ciphers', 'macs', 'hostkeyalgorithms', 'pubkeyacceptedalgorithms',
+  'pubkeyacceptedkeytypes', 'casignaturealgorithms', 'hostbasedauthentication', 'hostbasedacceptedalgorithms', 'hostbasedkeytypes', 'enablesshkeysign', 'bindaddress', 'bindinterface',
+  'canonicalizehostname', 'canonicaldomains', 'canonicalizefallbacklocal', 'canonicalizemaxdots', 'canonicalizepermittedcnames', 'hostname', 'knownhostscommand', 'verifyhostkeydns', 'revokedhostkeys',
+  'requiredrsasize', 'rekeylimit', 'proxyusefdpass', 'nohostauthenticationforlocalhost', 'fingerprinthash']);
+const paths = new Set(['certificatefile', 'identityagent', 'revokedhostkeys']);
+const plainFlags = /^-[qvaATtxXnNkC46]+$/;
+const flagNames: Readonly<Record<string, string>> = { J: 'ProxyJump', i: 'IdentityFile', p: 'Port', l: 'User', c: 'Ciphers', m: 'MACs', b: 'BindAddress', B: 'BindInterface', I: 'PKCS11Provider' };
 
 export function parseSshArguments(sources: readonly { readonly text: string; readonly name: string; readonly place: Place }[], home: string): SshArguments {
-  const draft: Draft = { identityFiles: [] };
+  const draft: Draft = { identityFiles: [], words: [] };
   for (const { text, name, place } of sources) {
-    const no = (what: string): never => refuse(place, `${name}: ${what}`, `vaultctl takes ProxyJump, ProxyCommand, UserKnownHostsFile, StrictHostKeyChecking, IdentityFile, IdentitiesOnly, HostKeyAlias, Port, User and ConnectTimeout; other settings belong into ~/.ssh/config.`);
+    const no = (what: string): never => refuse(place, `${name}: ${what}`,
+      'vaultctl takes ProxyJump, ProxyCommand, UserKnownHostsFile, StrictHostKeyChecking, IdentityFile, IdentitiesOnly, HostKeyAlias, Port, User, ConnectTimeout, CertificateFile and what else logs in (docs/inventory.md); other settings belong into ~/.ssh/config.');
+    const said: Said = { no, needs: (option) => { draft.needsOpenssh ??= { option, name, place }; } };
     const words = shellWords(text, no);
     for (let at = 0; at < words.length; at += 1) {
       const word = words[at]!;
-      const flag = /^-([oJipl])(.*)$/s.exec(word);
+      const flag = /^-([oJiplFcmbBI])(.*)$/s.exec(word);
       if (flag === null) {
-        if (!flagsWithoutEffect.test(word)) no(`${word} is not supported`);
+        if (word === '-K') apply(draft, 'GSSAPIAuthentication', 'yes', home, said);
+        else if (plainFlags.test(word)) draft.words.push(...[...word].filter((letter) => 'C46'.includes(letter)).map((letter) => `-${letter}`));
+        else no(`${word} is not supported`);
         continue;
       }
       const value = flag[2] !== '' ? flag[2]! : words[at += 1] ?? no(`${word} needs a value`);
-      if (flag[1] !== 'o') apply(draft, flagNames[flag[1]!]!, value, home, no);
+      if (flag[1] === 'F') draft.configFile ??= value === 'none' ? '/dev/null' : atHome(value, home);
+      else if (flag[1] !== 'o') apply(draft, flagNames[flag[1]!]!, value, home, said);
       else {
         const [, key, option] = /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*)$/s.exec(value) ?? no(`-o ${value} is not KEY=VALUE`);
-        apply(draft, key!, option!.trim().replace(/^"(.*)"$/s, '$1'), home, no);
+        apply(draft, key!, option!.trim().replace(/^"(.*)"$/s, '$1'), home, said);
       }
     }
   }
-  const { strictSaid: _, ...said } = draft;
-  return said;
+  const { strictSaid: _, ...found } = draft;
+  return found;
 }
 
-function apply(draft: Draft, key: string, value: string, home: string, no: (what: string) => never): void {
+function apply(draft: Draft, key: string, value: string, home: string, { no, needs }: Said): void {
   if (value === '') no(`${key} has no value`);
   switch (key.toLowerCase()) {
     case 'proxyjump': if (value !== 'none') draft.proxyJump ??= value; return;
     case 'proxycommand': if (value !== 'none') draft.proxyCommand ??= value; return;
     case 'userknownhostsfile': draft.knownHostsFiles ??= value.split(/\s+/).map((path) => atHome(path, home)); return;
-    case 'globalknownhostsfile': if (value !== '/dev/null' && value !== 'none') no(`GlobalKnownHostsFile ${value} is not supported`); return;
+    case 'globalknownhostsfile': if (value !== '/dev/null' && value !== 'none') needs(key); draft.words.push('-o', `${key}=${value}`); return;
     case 'identityfile': if (value !== 'none') draft.identityFiles.push(atHome(value, home)); return;
     case 'identitiesonly': draft.identitiesOnly ??= yesNo(key, value, no); return;
     case 'hostkeyalias': draft.hostKeyAlias ??= value; return;
@@ -61,9 +80,18 @@ function apply(draft: Draft, key: string, value: string, home: string, no: (what
     case 'user': draft.user ??= value; return;
     case 'connecttimeout': draft.connectTimeoutMs ??= number(key, value, 86_400, no) * 1000; return;
     case 'stricthostkeychecking': return strictness(draft, value, no);
-    case 'gssapiauthentication': if (yesNo(key, value, no)) no('GSSAPIAuthentication is not supported'); return;
-    default: if (!withoutEffect.has(key.toLowerCase())) no(`${key} is not supported (value ${JSON.stringify(value)})`);
+    case 'gssapiauthentication': if (yesNo(key, value, no)) needs(key); draft.words.push('-o', `${key}=${value}`); return;
+    default: return besides(draft, key, value, home, { no, needs });
   }
+}
+
+/** What the system's ssh understands and we need not. */
+function besides(draft: Draft, key: string, value: string, home: string, { no, needs }: Said): void {
+  const name = key.toLowerCase();
+  if (decidedHere.has(name)) return;
+  if (opensshAlone.has(name)) needs(key);
+  else if (!withoutEffect.has(name)) no(`${key} is not supported (value ${JSON.stringify(value)})`);
+  draft.words.push('-o', `${key}=${paths.has(name) ? `"${atHome(value, home)}"` : value}`);
 }
 
 function strictness(draft: Draft, value: string, no: (what: string) => never): void {

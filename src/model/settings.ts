@@ -87,12 +87,22 @@ export interface Manager {
   readonly password: Secret | undefined;
   readonly privateKeyFile: string | undefined;
   readonly become: boolean;
+  readonly becomeMethod: BecomeMethod;
+  /** Undefined: the method's own name, found in the PATH there. */
+  readonly becomeExe: string | undefined;
+  readonly becomeFlags: readonly string[];
   readonly becomeUser: string;
   readonly becomePassword: Secret | undefined;
+  /** The POSIX shell that runs our scripts there; undefined: `sh`. */
+  readonly shell: string | undefined;
+  /** `auto`: ssh2, and the system's ssh for what ssh2 cannot do. */
+  readonly transport: 'auto' | 'ssh2' | 'openssh';
   readonly ssh: SshOptions;
   /** `ansible_timeout`, seconds in the inventory. */
   readonly connectTimeoutMs: number;
 }
+
+export type BecomeMethod = 'sudo' | 'doas' | 'su';
 
 /** From `ansible_ssh_common_args`, `ansible_ssh_extra_args` and `ansible_host_key_checking`. */
 export interface SshOptions {
@@ -104,4 +114,18 @@ export interface SshOptions {
   readonly hostKeyAlias: string | undefined;
   /** undefined: strict. */
   readonly strictHostKeyChecking: 'yes' | 'no' | 'accept-new' | undefined;
+  /** `-F`: read in place of ~/.ssh/config and /etc/ssh/ssh_config. */
+  readonly configFile: string | undefined;
+  /** What else the system's ssh is given, as words of its command line: nothing of it concerns ssh2. */
+  readonly words: readonly string[];
+  /** The first setting among them that ssh2 cannot do. */
+  readonly needsOpenssh: string | undefined;
+  /** `ansible_ssh_executable`; undefined: `ssh` from the PATH. */
+  readonly executable: string | undefined;
 }
+
+/** An inventory that says nothing about ssh. */
+export const plainSsh: SshOptions = {
+  proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined,
+  strictHostKeyChecking: undefined, configFile: undefined, words: [], needsOpenssh: undefined, executable: undefined,
+};

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { openHosts } from '../../src/adapters/open-hosts.ts';
 import type { Secret } from '../../src/model/secret.ts';
-import type { Manager, Paths } from '../../src/model/settings.ts';
+import { type Manager, type Paths, plainSsh } from '../../src/model/settings.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { HostHands } from '../../src/ports/hosts.ts';
 import { startSshd } from '../real/sshd.ts';
@@ -71,11 +71,8 @@ export function manager(parts: Partial<Manager> & { readonly key?: string; reado
   const { key, knownHosts, ...rest } = parts;
   return {
     name: 'm1', paths: noPaths, connection: 'ssh', address: '127.0.0.1', port: 22, user: userInfo().username, password: undefined, privateKeyFile: key,
-    become: false, becomeUser: 'root', becomePassword: undefined, connectTimeoutMs: 10_000,
-    ssh: {
-      proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: knownHosts === undefined ? [] : [knownHosts], identityFiles: [], identitiesOnly: false,
-      hostKeyAlias: undefined, strictHostKeyChecking: undefined,
-    },
+    become: false, becomeMethod: 'sudo', becomeExe: undefined, becomeFlags: [], becomeUser: 'root', becomePassword: undefined, shell: undefined, transport: 'auto', connectTimeoutMs: 10_000,
+    ssh: { ...plainSsh, knownHostsFiles: knownHosts === undefined ? [] : [knownHosts] },
     ...rest,
   };
 }
@@ -83,10 +80,10 @@ export function manager(parts: Partial<Manager> & { readonly key?: string; reado
 export const openDeps = { clock: systemClock, askSecret: (): Promise<Secret | undefined> => Promise.resolve(undefined), warn: (): void => undefined };
 
 /** Hands through a real sshd, as the current user or another. */
-export async function sshBench(options: { sftp?: boolean; net: number; config?: readonly string[]; user?: string; become?: Partial<Manager> }): Promise<HostBench> {
+export async function sshBench(options: { sftp?: boolean; net: number; config?: readonly string[]; user?: string; become?: Partial<Manager>; transport?: Manager['transport'] }): Promise<HostBench> {
   const base = mkdtempSync(join(tmpdir(), 'vaultctl-ssh-'));
   chmodSync(base, 0o755);
   const { managers: [one], key, knownHosts, stop } = await startSshd({ world: join(base, 'world'), names: ['m1'], net: options.net, ...(options.sftp === undefined ? {} : { sftp: options.sftp }), ...(options.config === undefined ? {} : { config: options.config }) });
-  const reach = manager({ address: one!.address, port: one!.port, user: options.user ?? one!.user, key, knownHosts, ...options.become });
+  const reach = manager({ address: one!.address, port: one!.port, user: options.user ?? one!.user, key, knownHosts, ...options.become, transport: options.transport ?? 'ssh2' });
   return realBench(() => openHosts([reach], openDeps)[0]!, base, stop);
 }

@@ -43,6 +43,8 @@ else {
 
 hostsContract('a real sshd', () => sshBench({ net: 71 }));
 hostsContract('a real sshd without sftp and with one session a connection', () => sshBench({ net: 72, sftp: false, config: ['MaxSessions 1'] }));
+hostsContract('the system\'s ssh and a real sshd', () => sshBench({ net: 171, transport: 'openssh' }));
+hostsContract('the system\'s ssh and a real sshd with one session a connection', () => sshBench({ net: 172, sftp: false, config: ['MaxSessions 1'], transport: 'openssh' }));
 
 if (userInfo().shell?.endsWith('/bash') !== true) notRun('the hosts contract behind a login shell that prints a banner', 'the banner is made with BASH_ENV, and the login shell here is not bash');
 else {

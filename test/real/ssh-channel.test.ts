@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { targetOf } from '../../src/adapters/ssh-settings.ts';
 import { Connector } from '../../src/adapters/ssh-connect.ts';
 import { SshShell } from '../../src/adapters/ssh-shell.ts';
+import { Ssh2Transport } from '../../src/adapters/ssh2-transport.ts';
 import { manager, openDeps } from '../contract/host-benches.ts';
 import { startSshd } from './sshd.ts';
 
@@ -15,7 +16,8 @@ test('a command whose output ends before it does is waited for: its end is not a
   const { name, address, port, user } = world.managers[0]!;
   const connector = new Connector(openDeps);
   const found = manager({ name, address, port, user, key: world.key });
-  const shell = new SshShell({ name, connector, target: () => targetOf({ ...found, ssh: { ...found.ssh, knownHostsFiles: [world.knownHosts] } }), become: undefined });
+  const target = () => targetOf({ ...found, ssh: { ...found.ssh, knownHostsFiles: [world.knownHosts] } });
+  const shell = new SshShell({ name, transport: new Ssh2Transport(name, connector, target), become: undefined });
   try {
     const channel = await shell.open('printf abc; exec 1>&-; sleep 0.3; exit 3');
     channel.end();

@@ -7,14 +7,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openHosts } from '../../src/adapters/open-hosts.ts';
 import { Secret } from '../../src/model/secret.ts';
-import type { Manager, SshOptions } from '../../src/model/settings.ts';
+import { type Manager, plainSsh, type SshOptions } from '../../src/model/settings.ts';
 import { HostError, type HostErrorKind } from '../../src/ports/hosts.ts';
 import { manager, openDeps } from '../contract/host-benches.ts';
 import { notRun } from '../not-run.ts';
 import { type SshdManager, type SshdWorld, startSshd } from './sshd.ts';
 import { makeSudoUser } from './sudo-user.ts';
-
-const strictSsh: SshOptions = { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined };
 
 describe('logging in to a real sshd', () => {
   const base = mkdtempSync(join(tmpdir(), 'vaultctl-login-'));
@@ -36,7 +34,7 @@ describe('logging in to a real sshd', () => {
 
   const reach = (parts: Partial<Manager> = {}, ssh: Partial<SshOptions> = {}, to = one): Manager => ({
     ...manager({ name: to.name, address: to.address, port: to.port, user: to.user, key: world.key }),
-    ssh: { ...strictSsh, knownHostsFiles: [world.knownHosts], ...ssh }, ...parts,
+    ssh: { ...plainSsh, knownHostsFiles: [world.knownHosts], ...ssh }, ...parts,
   });
   async function look(to: Manager, deps: Partial<typeof openDeps> = {}): Promise<string> {
     const [host] = openHosts([to], { ...openDeps, ...deps });

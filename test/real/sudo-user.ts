@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 export interface SudoUser {
   readonly name: string;
@@ -22,5 +22,19 @@ export function makeSudoUser(how: 'password' | 'nopasswd' | 'none'): SudoUser {
       rmSync(sudoers, { force: true });
       execFileSync('userdel', ['--force', name], { stdio: 'ignore' });
     },
+  };
+}
+
+const DOAS_CONF = '/etc/doas.conf';
+
+/** Lets a user become root by doas without a password; returns what takes it back. */
+export function allowDoas(name: string): () => void {
+  const line = `permit nopass ${name} as root\n`;
+  const now = () => (existsSync(DOAS_CONF) ? readFileSync(DOAS_CONF, 'utf8') : '');
+  writeFileSync(DOAS_CONF, now() + line, { mode: 0o600 });
+  return () => {
+    const left = now().replace(line, '');
+    if (left === '') rmSync(DOAS_CONF, { force: true });
+    else writeFileSync(DOAS_CONF, left);
   };
 }

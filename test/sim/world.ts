@@ -3,7 +3,7 @@ import type { Flow } from '../../src/engine/flow.ts';
 import { run } from '../../src/engine/run.ts';
 import type { Eyes, Flags, Hands, Prover } from '../../src/engine/world.ts';
 import { Halt } from '../../src/model/halt.ts';
-import type { Manager, Paths, Settings } from '../../src/model/settings.ts';
+import { type Manager, type Paths, plainSsh, type Settings } from '../../src/model/settings.ts';
 import { HostError } from '../../src/ports/hosts.ts';
 import type { Event } from '../../src/ports/operator.ts';
 import { WireError } from '../../src/ports/vault.ts';
@@ -170,8 +170,8 @@ function machine(name: string, now: () => number): SimMachine {
 function settingsOf(shape: WorldShape, names: readonly string[], addresses: readonly string[], from = shape.onFirst === true ? names[0] : undefined): Settings {
   const managers = names.map((name): Manager => ({
     name, paths: PATHS, connection: name === from ? 'local' : 'ssh', address: name, port: undefined, user: undefined, password: undefined,
-    privateKeyFile: undefined, become: false, becomeUser: 'root', becomePassword: undefined, connectTimeoutMs: 10_000,
-    ssh: { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined },
+    privateKeyFile: undefined, become: false, becomeMethod: 'sudo', becomeExe: undefined, becomeFlags: [], becomeUser: 'root', becomePassword: undefined, shell: undefined, transport: 'auto', connectTimeoutMs: 10_000,
+    ssh: plainSsh,
   }));
   return {
     clusterName: 'sim', inventory: 'hosts.yaml', managers, master: names.find((name) => name === from) ?? names[0]!, limited: false, keepPrevious: 1,

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { Vault } from 'ansible-vault';
 import { settingsFrom } from '../../src/inventory/settings.ts';
 import { Secret } from '../../src/model/secret.ts';
+import { plainSsh } from '../../src/model/settings.ts';
 import { load, refusal, settings, three } from './inventory-world.ts';
 
 const line = (text: string, words: string) => text.split('\n').findIndex((each) => each.includes(words)) + 1;
@@ -26,7 +27,7 @@ describe('settings from an inventory', () => {
     });
     const { becomeUser, become, connectTimeoutMs, ssh } = found.managers[0]!;
     assert.deepEqual({ becomeUser, become, connectTimeoutMs }, { becomeUser: 'root', become: false, connectTimeoutMs: 10_000 });
-    assert.deepEqual(ssh, { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined });
+    assert.deepEqual(ssh, plainSsh);
   });
 
   it('each manager may have its own paths', async () => {
@@ -68,9 +69,38 @@ ansible_ssh_extra_args: -o StrictHostKeyChecking=yes`));
     const { ssh, port, user, connectTimeoutMs } = managers[0]!;
     assert.deepEqual(ssh, {
       proxyJump: 'ops@bastion:2222,second', proxyCommand: 'ssh -W %h:%p -q jump', knownHostsFiles: ['/home/op/.ssh/kh'], identityFiles: ['/home/op/.ssh/a', '/b'],
-      identitiesOnly: true, hostKeyAlias: 'alias', strictHostKeyChecking: 'no',
+      identitiesOnly: true, hostKeyAlias: 'alias', strictHostKeyChecking: 'no', configFile: undefined, words: ['-C'], needsOpenssh: undefined, executable: undefined,
     });
     assert.deepEqual([port, user, connectTimeoutMs], [2200, 'who', 3000]);
+  });
+
+  it('what the system\'s ssh alone understands is kept for it, word by word', async () => {
+    const { managers: [one] } = await settings(three('', `ansible_ssh_args: -C -o ControlMaster=auto -o ControlPersist=60s -4 -F ~/.ssh/bastion.conf
+ansible_ssh_common_args: "-o CertificateFile=~/.ssh/op-cert.pub -oKexAlgorithms=sntrup761x25519-sha512@openssh.com -K -o PreferredAuthentications=publickey -b 10.0.0.9"
+ansible_ssh_executable: /opt/ssh/bin/ssh`));
+    assert.deepEqual(one!.ssh, {
+      ...plainSsh, configFile: '/home/op/.ssh/bastion.conf', needsOpenssh: 'CertificateFile', executable: '/opt/ssh/bin/ssh',
+      words: ['-C', '-4', '-o', 'CertificateFile="/home/op/.ssh/op-cert.pub"', '-o', 'KexAlgorithms=sntrup761x25519-sha512@openssh.com', '-o', 'GSSAPIAuthentication=yes', '-o', 'PreferredAuthentications=publickey', '-o', 'BindAddress=10.0.0.9'],
+    });
+  });
+
+  it('the transport is auto unless the inventory names one; paramiko is the one that is no program', async () => {
+    const of = async (said: string) => (await settings(three('', said))).managers[0]!.transport;
+    assert.deepEqual(await Promise.all(['x: 1', 'vault_transport: openssh', 'vault_transport: ssh2', 'ansible_connection: paramiko', 'ansible_connection: ansible.builtin.paramiko_ssh\nvault_transport: auto', 'ansible_connection: ansible.builtin.ssh'].map(of)),
+      ['auto', 'openssh', 'ssh2', 'ssh2', 'auto', 'auto']);
+    const mixed = await settings(three().replace('{ansible_host: 10.0.0.2}', '{ansible_host: 10.0.0.2, vault_transport: openssh}'));
+    assert.deepEqual(mixed.managers.map(({ transport }) => transport), ['auto', 'openssh', 'auto']);
+  });
+
+  it('sudo, doas and su, with program, flags and shell, by their general and their own names', async () => {
+    const of = async (said: string) => {
+      const { become, becomeMethod, becomeExe, becomeFlags, becomeUser, becomePassword, shell } = (await settings(three('', said))).managers[0]!;
+      return [become, becomeMethod, becomeExe, becomeFlags, becomeUser, becomePassword?.reveal(), shell];
+    };
+    assert.deepEqual(await of('ansible_become: yes\nansible_become_exe: /usr/local/bin/sudo\nansible_become_flags: "-H -S -n -E"\nansible_shell_executable: /bin/dash'), [true, 'sudo', '/usr/local/bin/sudo', ['-H', '-E'], 'root', undefined, '/bin/dash']);
+    assert.deepEqual(await of('ansible_become: yes\nansible_become_method: community.general.doas\nansible_doas_user: keeper\nansible_become_user: x\nansible_become_flags: -n'), [true, 'doas', undefined, [], 'keeper', undefined, undefined]);
+    assert.deepEqual(await of('ansible_become: yes\nansible_become_method: su\nansible_su_pass: pw-pw-pw-4\nansible_su_flags: "-"\nansible_su_exe: /bin/su\nansible_sudo_user: other'), [true, 'su', '/bin/su', ['-'], 'root', 'pw-pw-pw-4', undefined]);
+    assert.deepEqual(await of('ansible_become_method: pbrun'), [false, 'sudo', undefined, [], 'root', undefined, undefined], 'a method that is not used is not refused');
   });
 
   it('host keys are checked unless the inventory says otherwise for that host', async () => {
@@ -127,13 +157,13 @@ ansible_ssh_extra_args: -o StrictHostKeyChecking=yes`));
   });
 
   it('what looks like ours and is not gives a warning with its line', async () => {
-    const text = three('', 'vault_cred_host_path: /x\nvault_db_host: h\nansible_become_flags: -H\nansible_python_interpreter: /usr/bin/python3\nansible_ssh_hots: a\nvault_other: !vault "$ANSIBLE_VAULT;1.1;AES256\\n61"\nvault_helm_chart: hashicorp/vault');
+    const text = three('', 'vault_cred_host_path: /x\nvault_db_host: h\nansible_become_plugin: x\nansible_python_interpreter: /usr/bin/python3\nansible_ssh_hots: a\nvault_other: !vault "$ANSIBLE_VAULT;1.1;AES256\\n61"\nvault_helm_chart: hashicorp/vault');
     const inventory = await load(text);
     await settingsFrom(inventory, { localNames: [], home: '/' });
     assert.deepEqual(inventory.warnings, [
       `/w/hosts.yaml:${line(text, 'cred_host')}: vault_cred_host_path is no variable of vaultctl; did you mean vault_creds_host_path?`,
       `/w/hosts.yaml:${line(text, 'db_host')}: vault_db_host is no variable of vaultctl`,
-      `/w/hosts.yaml:${line(text, 'flags')}: ansible_become_flags is a connection setting that vaultctl does not use`,
+      `/w/hosts.yaml:${line(text, 'plugin')}: ansible_become_plugin is a connection setting that vaultctl does not use`,
       `/w/hosts.yaml:${line(text, 'hots')}: ansible_ssh_hots is a connection setting that vaultctl does not use; did you mean ansible_ssh_host?`,
     ]);
   });
@@ -161,13 +191,22 @@ const refused: readonly (readonly [string, string, RegExp, string | undefined])[
   ['a relative path', three('', 'vault_creds_host_path: keys.json'), /not absolute: "keys\.json"/, 'vault_creds_host_path'],
   ['a path with ..', three('', 'vault_creds_host_path: /etc/../keys.json'), /\.\./, 'vault_creds_host_path'],
   ['one path for two files', three('', 'vault_creds_init_tmp_path: /etc/kubernetes/vault-unseal.json'), /same path/, 'vault_creds_init_tmp_path'],
-  ['become by su', three('', 'ansible_become: yes\nansible_become_method: su'), /"su" of m1 is not supported/, 'ansible_become_method'],
+  ['become by pbrun', three('', 'ansible_become: yes\nansible_become_method: pbrun'), /"pbrun" of m1 is not supported/, 'ansible_become_method'],
+  ['a password for doas', three('', 'ansible_become: yes\nansible_become_method: doas\nansible_become_pass: hidden-word'), /doas takes a password from a terminal only/, 'ansible_become_pass'],
+  ['a flag that asks elsewhere', three('', 'ansible_become: yes\nansible_become_flags: -H -A'), /sudo -A is not supported/, 'become_flags'],
+  ['a program with arguments', three('', 'ansible_become: yes\nansible_become_exe: sudo -H'), /not a program: "sudo -H"/, 'become_exe'],
+  ['a shell that is none', three('', 'ansible_shell_executable: bash -l'), /not the path of a shell/, 'shell_executable'],
+  ['a shell of another world', three('', 'ansible_shell_type: powershell'), /POSIX shell/, 'shell_type'],
+  ['an ssh with arguments', three('', 'ansible_ssh_executable: ssh -v'), /not a program/, 'ssh_executable'],
+  ['an unknown transport', three('', 'vault_transport: ssh'), /vault_transport "ssh" of m1 is unknown/, 'vault_transport'],
+  ['ssh2 with what it cannot do', three('', 'vault_transport: ssh2\nansible_ssh_extra_args: -o CertificateFile=/c'), /CertificateFile is for the system's ssh alone, and vault_transport of m1 \(.*:\d+\) forbids it/, 'extra_args'],
+  ['paramiko with what it cannot do', three('', 'ansible_connection: paramiko\nansible_ssh_extra_args: -o Ciphers=aes256-ctr'), /Ciphers is for the system's ssh alone/, 'extra_args'],
   ['winrm', three('', 'ansible_connection: winrm'), /"winrm"/, 'ansible_connection'],
   ['a port of words', three('', 'ansible_port: ssh'), /ansible_port must be a whole number from 1 to 65535, not "ssh"/, 'ansible_port'],
   ['a host with its port', three().replace('10.0.0.2', '10.0.0.2:22'), /holds a port/, 'm2:'],
   ['a host that is an option', three().replace('10.0.0.2', '-oProxyCommand=x'), /not a host name/, 'm2:'],
   ['a user that is an option', three('', 'ansible_user: -x'), /not a user name/, 'ansible_user'],
-  ['an unsupported ssh option', three('', 'ansible_ssh_common_args: -o CertificateFile=/c'), /CertificateFile is not supported/, 'common_args'],
+  ['an unsupported ssh option', three('', 'ansible_ssh_common_args: -o LocalForward=1:b:2'), /LocalForward is not supported/, 'common_args'],
   ['an unsupported ssh flag', three('', 'ansible_ssh_extra_args: -D 1080'), /-D is not supported/, 'extra_args'],
   ['an unclosed quotation', three('', "ansible_ssh_common_args: -o 'ProxyJump=x"), /not closed/, 'common_args'],
   ['become that is neither yes nor no', three('', 'ansible_become: maybe'), /ansible_become must be true or false/, 'ansible_become'],

@@ -5,7 +5,7 @@ import { formatKeyFile } from '../../src/credentials/key-file.ts';
 import type { ManagerSight, NodeSight, Paper, ReachedManager, Role, Survey } from '../../src/engine/survey.ts';
 import type { KeySet } from '../../src/model/keys.ts';
 import { Secret } from '../../src/model/secret.ts';
-import type { Manager } from '../../src/model/settings.ts';
+import { type Manager, plainSsh } from '../../src/model/settings.ts';
 import { type HostEyes, HostError } from '../../src/ports/hosts.ts';
 
 /** A set told by one number: equal numbers are equal sets. */
@@ -20,12 +20,12 @@ export const pathOf: Record<Role, string> = {
 
 export function manager(name: string): Manager {
   return {
-    name, connection: 'ssh', address: name, port: undefined, user: undefined, password: undefined, privateKeyFile: undefined, become: false, becomeUser: 'root', becomePassword: undefined,
+    name, connection: 'ssh', address: name, port: undefined, user: undefined, password: undefined, privateKeyFile: undefined, become: false, becomeMethod: 'sudo', becomeExe: undefined, becomeFlags: [], becomeUser: 'root', becomePassword: undefined, shell: undefined, transport: 'auto',
     paths: {
       main: pathOf.main, installCheckpoint: pathOf.install, rotateCheckpoint: pathOf.rotate, previous: pathOf.previous,
       about: '/k/vault-unseal.about.json', lock: '/k/.vaultctl.lock', snapshots: '/s', journal: '/s/journal.ndjson',
     },
-    ssh: { proxyJump: undefined, proxyCommand: undefined, knownHostsFiles: [], identityFiles: [], identitiesOnly: false, hostKeyAlias: undefined, strictHostKeyChecking: undefined },
+    ssh: plainSsh,
     connectTimeoutMs: 1000,
   };
 }

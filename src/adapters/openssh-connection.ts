@@ -1,0 +1,96 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import type { HostError } from '../ports/hosts.ts';
+import { environmentForOthers } from './run-program.ts';
+
+const UP = 'VAULTCTL-CONNECTED';
+const STDERR_LIMIT = 16 << 10;
+const ENDED_AT_MOST_MS = 2000;
+/** Of a socket's path the kernel takes 107 bytes, and ssh first makes one whose name is 17 longer. */
+const LONGEST_FOLDER = 70;
+
+/**
+ * Runs ssh, and ends it with us: descriptor 3 closes when vaultctl lets go of it or dies in whichever way. Then the folder
+ * with the socket goes too.
+ */
+const KEEPER = `"$@" 3<&- </dev/null & p=$!
+{ IFS= read -r x; kill "$p"; } <&3 >/dev/null 2>&1 & w=$!
+wait "$p"; c=$?
+kill "$w" 2>/dev/null
+rm -rf -- "$0"
+exit "$c"`;
+
+export interface OpensshCall {
+  readonly program: string;
+  /** As `opensshArguments` gives them. */
+  readonly args: readonly string[];
+  readonly address: string;
+  /** For the connection and the login together. */
+  readonly timeoutMs: number;
+  /** `code` undefined: it did not come up in time. */
+  readonly failure: (code: number | undefined, said: string) => HostError;
+}
+
+/** One login of the system's ssh; commands that go through its socket need none of their own. */
+export class OpensshConnection {
+  readonly socket: string;
+  /** Resolves when it has ended, by us or by itself. */
+  readonly ended: Promise<void>;
+  /** What it said while it logged in. */
+  readonly said: () => string;
+  readonly #keeper: ChildProcess;
+  #alive = true;
+
+  private constructor(socket: string, keeper: ChildProcess, said: () => string) {
+    this.socket = socket;
+    this.said = said;
+    this.#keeper = keeper;
+    this.ended = new Promise((resolve) => { keeper.once('close', () => { this.#alive = false; resolve(); }); });
+  }
+
+  get alive(): boolean { return this.#alive; }
+
+  /** @throws HostError as `failure` makes it */
+  static async open({ program, args, address, timeoutMs, failure }: OpensshCall): Promise<OpensshConnection> {
+    const folder = privateFolder();
+    const socket = join(folder, 's');
+    const own = ['-M', '-N', '-S', socket, '-o', 'ControlMaster=yes', '-o', 'PermitLocalCommand=yes', '-o', `LocalCommand=echo ${UP}`];
+    const keeper = spawn('/bin/sh', ['-c', KEEPER, folder, program, ...own, ...args, '--', address], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
+    let said = '';
+    keeper.stderr!.setEncoding('utf8').on('data', (chunk: string) => { said = (said + chunk).slice(-STDERR_LIMIT); });
+    keeper.stdio[3]!.on('error', () => undefined);
+    const connection = new OpensshConnection(socket, keeper, () => said);
+    await new Promise<void>((resolve, reject) => {
+      const fail = (code: number | undefined) => { clearTimeout(timer); reject(failure(code, said)); };
+      const timer = setTimeout(() => { void connection.end(); fail(undefined); }, timeoutMs);
+      let out = '';
+      keeper.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
+        out = (out + chunk).slice(-STDERR_LIMIT);
+        if (out.includes(UP)) { clearTimeout(timer); resolve(); }
+      });
+      keeper.once('error', (error) => { said += error.message; fail(127); });
+      keeper.once('close', (code) => fail(code ?? -1));
+    });
+    return connection;
+  }
+
+  async end(): Promise<void> {
+    if (!this.#alive) return;
+    (this.#keeper.stdio[3] as Writable).end();
+    const late = setTimeout(() => { try { process.kill(-this.#keeper.pid!, 'SIGKILL'); } catch { /* it has just ended */ } }, ENDED_AT_MOST_MS);
+    await this.ended;
+    clearTimeout(late);
+  }
+}
+
+/** ssh runs ProxyCommand and LocalCommand with $SHELL, whatever the operator's is. */
+export function opensshEnvironment(): NodeJS.ProcessEnv { return { ...environmentForOthers(), SHELL: '/bin/sh' }; }
+
+/** 0700 from its first instant: whoever reaches the socket is logged in. */
+function privateFolder(): string {
+  const base = tmpdir().length > LONGEST_FOLDER ? '/tmp' : tmpdir();
+  return mkdtempSync(join(base, 'vaultctl-mux-'));
+}
