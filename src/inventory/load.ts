@@ -7,6 +7,7 @@ import { groupsOf, Topology } from './groups.ts';
 import type { Group, Host } from './groups.ts';
 import { normalPath } from './paths.ts';
 import { SourceFiles } from './read-file.ts';
+import { refuse } from './value.ts';
 import type { Variable, Variables } from './value.ts';
 import { VarsFiles } from './vars-files.ts';
 import { VaultTexts } from './vault-text.ts';
@@ -74,8 +75,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
   const extra = extraVariables(options.extraVars, sourceFiles, absolute);
   const beside = sources.map((source) => sourceFolder(files, source)).filter((folder) => folder !== undefined);
   const layers = new Layers(topology, new VarsFiles(sourceFiles, warn), beside, normalPath(options.cwd), extra);
-  // Broken vars files are found now, not when some host is first asked for.
-  for (const host of topology.hosts.values()) layers.variablesOf(host);
+  layers.readFiles();
   return {
     sources, cwd: options.cwd, topology, files: sourceFiles, vault, extra, warnings, defaults: config.defaults,
     variablesOf: (name) => {
@@ -85,42 +85,73 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
   };
 }
 
+/** Hosts whose variables are kept once they were asked for: more would not fit into memory. */
+const keptHosts = 20_000;
+/** How often a group's parents are looked up for hosts: more is a mistake or an attack. */
+const stepsLimit = 20_000_000;
+
 /** Ansible's layers of variables, lowest first; a later one replaces whole values. */
 class Layers {
   readonly #topology: Topology;
   readonly #vars: VarsFiles;
-  readonly #beside: readonly string[];
-  readonly #cwd: string;
+  readonly #folders: readonly string[];
   readonly #extra: Variables;
   readonly #ready = new Map<Host, Variables>();
+  /** By the groups that name a host: hosts of the same groups share them. */
+  readonly #ofGroups = new Map<string, { readonly groups: readonly Group[]; variables?: Variables }>();
+  #steps = 0;
 
   constructor(topology: Topology, vars: VarsFiles, beside: readonly string[], cwd: string, extra: Variables) {
     this.#topology = topology;
     this.#vars = vars;
-    this.#beside = beside;
-    this.#cwd = cwd;
+    this.#folders = [...beside, cwd];
     this.#extra = extra;
+  }
+
+  /** Broken files of variables are found now, not when some host is first asked for. */
+  readFiles(): void {
+    const used = new Set<Group>([this.#topology.all]);
+    for (const host of this.#topology.hosts.values()) {
+      for (const group of this.#shared(host).groups) used.add(group);
+      for (const folder of this.#folders) this.#vars.variables(folder, 'host_vars', host.name);
+    }
+    for (const group of used) for (const folder of this.#folders) this.#vars.variables(folder, 'group_vars', group.name);
   }
 
   variablesOf(host: Host): Variables {
     const ready = this.#ready.get(host);
     if (ready !== undefined) return ready;
-    const groups = groupsOf(host);
-    const all = this.#topology.all;
-    const variables = new Map<string, Variable>();
-    const lay = (layer: Variables) => { for (const [name, variable] of layer) variables.set(name, variable); };
-    lay(all.variables);
-    for (const group of groups) lay(group.variables);
-    this.#layFiles(lay, 'group_vars', [all]);
-    this.#layFiles(lay, 'group_vars', groups);
-    lay(host.variables);
-    this.#layFiles(lay, 'host_vars', [host]);
-    lay(this.#extra);
-    this.#ready.set(host, variables);
+    const variables = new Map(this.#groupVariables(host));
+    lay(variables, host.variables);
+    for (const folder of this.#folders) lay(variables, this.#vars.variables(folder, 'host_vars', host.name));
+    lay(variables, this.#extra);
+    if (this.#ready.size < keptHosts) this.#ready.set(host, variables);
     return variables;
   }
 
-  #layFiles(lay: (layer: Variables) => void, kind: 'group_vars' | 'host_vars', entities: readonly (Group | Host)[]): void {
-    for (const folder of [...this.#beside, this.#cwd]) for (const entity of entities) lay(this.#vars.variables(folder, kind, entity.name));
+  #groupVariables(host: Host): Variables {
+    const shared = this.#shared(host);
+    if (shared.variables !== undefined) return shared.variables;
+    const all = this.#topology.all;
+    const variables = new Map(all.variables);
+    for (const group of shared.groups) lay(variables, group.variables);
+    for (const groups of [[all], shared.groups]) {
+      for (const folder of this.#folders) for (const group of groups) lay(variables, this.#vars.variables(folder, 'group_vars', group.name));
+    }
+    return shared.variables = variables;
+  }
+
+  #shared(host: Host): { readonly groups: readonly Group[]; variables?: Variables } {
+    const key = Array.from(host.groups, (group) => group.name).join('\0');
+    let shared = this.#ofGroups.get(key);
+    if (shared === undefined) {
+      const { groups, steps } = groupsOf(host);
+      this.#ofGroups.set(key, shared = { groups });
+      this.#steps += steps;
+      if (this.#steps > stepsLimit) refuse(host.place, `host ${host.name} and those before it have too many groups above them`, 'Put the hosts into fewer groups, and the groups into fewer others.');
+    }
+    return shared;
   }
 }
+
+function lay(variables: Map<string, Variable>, layer: Variables): void { for (const [name, variable] of layer) variables.set(name, variable); }

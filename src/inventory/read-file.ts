@@ -1,7 +1,7 @@
 import { messageOf } from '../model/halt.ts';
 import type { InventoryFiles } from '../ports/inventory-files.ts';
 import { parseJson } from './json.ts';
-import { refuse } from './value.ts';
+import { byCodePoint, refuse } from './value.ts';
 import type { Value } from './value.ts';
 import type { VaultTexts } from './vault-text.ts';
 import { parseYaml, parseYamlDocuments } from './yaml.ts';
@@ -58,6 +58,15 @@ export class SourceFiles {
 
   #decoded(path: string): string {
     return decoded(this.bytes(path)) ?? refuse({ file: path }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
+  }
+
+  /** The names in a folder, sorted as Python sorts them. */
+  list(folder: string): string[] {
+    try {
+      return this.files.list(folder).toSorted(byCodePoint);
+    } catch (error) {
+      return refuse({ file: folder }, unreadable(error, fileLimitBytes), 'Check the path and its permissions.');
+    }
   }
 
   bytes(path: string): Uint8Array { return readBytes(this.files, path, fileLimitBytes); }

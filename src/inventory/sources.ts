@@ -5,7 +5,7 @@ import type { AnsibleConfig } from './ansible-config.ts';
 import type { Topology } from './groups.ts';
 import { addIniSource } from './ini-source.ts';
 import type { SourceFiles } from './read-file.ts';
-import { byCodePoint, Mapping, refuse } from './value.ts';
+import { Mapping, refuse } from './value.ts';
 import { addYamlSource } from './yaml-source.ts';
 
 const folderDepthLimit = 20;
@@ -40,7 +40,7 @@ export class Sources {
   #folder(folder: string, depth: number): void {
     if (depth > folderDepthLimit) refuse({ file: folder }, `folders are nested deeper than ${folderDepthLimit} levels`, 'Look for a link that leads back to its own folder.');
     const { ignoredEndings = usualEndings, ignoredPatterns } = this.#config;
-    const names = this.#files.files.list(folder).toSorted(byCodePoint)
+    const names = this.#files.list(folder)
       .filter((name) => !passedOver.test(name) && !ignoredEndings.some((ending) => name.endsWith(ending)) && !ignoredPatterns.some((pattern) => pattern.test(name)));
     if (names.length === 0) refuse({ file: folder }, 'the folder holds no inventory', 'Name a file, or put hosts.yaml into the folder.');
     this.#refuseMixed(folder, names);

@@ -70,9 +70,12 @@ export function jsonText(json: Json, indent = ''): string {
   return lines.length === 0 ? `${open}${close}` : `${open}\n${lines.map((line) => inner + line).join(',\n')}\n${indent}${close}`;
 }
 
+const surrogate = /[\uD800-\uDFFF]/;
+
 /** Python's order of text; JavaScript's own compares UTF-16 units. */
 export function byCodePoint(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a === b) return 0;
+  return surrogate.test(a) || surrogate.test(b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1;
 }
 
 /** How messages show a value: short, and never what is encrypted. */

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { Vault } from 'ansible-vault';
 import fc from 'fast-check';
 import { nodeInventoryFiles } from '../../src/adapters/node-inventory-files.ts';
+import { readAnsibleConfig } from '../../src/inventory/ansible-config.ts';
 import { BadHostPattern, expandHosts } from '../../src/inventory/addresses.ts';
 import { listJson } from '../../src/inventory/list.ts';
 import { loadInventory } from '../../src/inventory/load.ts';
@@ -11,7 +12,7 @@ import { parseSshArguments } from '../../src/inventory/ssh-args.ts';
 import { Halt, haltPage, UsageError } from '../../src/model/halt.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { damage, misspelt, shows } from './fuzz-damage.ts';
-import { load } from './inventory-world.ts';
+import { filesOf, load } from './inventory-world.ts';
 
 const CANARY = 'Zq9wXk7vCanaryPass';
 const VALID = `all:
@@ -157,8 +158,58 @@ describe('the limits of an inventory', () => {
     }
   });
 
+  it('groups: long chains, wide nets and hosts in every group come to an end', async () => {
+    const begun = performance.now();
+    const ini = (text: string, words: RegExp) => refusedAs('', words, { files: { '/w/x.ini': text }, sources: ['x.ini'] });
+    const each = (count: number, line: (at: number) => string) => Array.from({ length: count }, (_, at) => line(at)).join('');
+    const chain = each(100_000, (at) => `[g${at}:children]\ng${at + 1}\n`);
+    await ini(`${chain}[g100000]\nn1\n`, /nested deeper than 1000 levels/);
+    await ini(`${chain}g0\n[g100000]\nn1\n`, /cannot be a child of g99999/);
+    await ini(each(300, (at) => `[g${at}]\nn[1:99999]\n`), /into groups more than 2000000 times/);
+    const net = each(400, (at) => `[p${at}:children]\n${each(400, (below) => `m${below}\n`)}`) + each(400, (at) => `[m${at}]\n[m${at}:children]\nl\n`);
+    await ini(`${net}[l:children]\n${each(20_000, (at) => `b${at}\n`)}${each(20_000, (at) => `[b${at}]\nn${at}\n`)}`, /too many groups above them/);
+    assert.ok(performance.now() - begun < SLOWEST_MS, `${performance.now() - begun} ms`);
+  });
+
   it('a device or a pipe in place of a file ends too', async () => {
     for (const path of ['/dev/zero', '/dev/urandom']) await assert.rejects(loadInventory(nodeInventoryFiles, { sources: [path], cwd: '/', extraVars: [] }), (error) => error instanceof UsageError && /larger than 10 MiB/.test(error.message));
+  });
+});
+
+describe('an INI inventory', () => {
+  const VALID_INI = `lone x=1\n[managers]\nnode[1:3] ansible_host="{{ inventory_hostname }}.example" rack=7\nm4.example:2222 ansible_become_password='${CANARY}'\n[managers:vars]\nvault_addresses=["https://10.0.0.1:8200"]\nlist={'a': [1, 0x1F, None]}\n[site:children]\nmanagers\n[site:vars]\nansible_user=deploy\n`;
+  const readIni = (bytes: string | Uint8Array) => read('', { files: { '/w/x.ini': bytes }, sources: ['x.ini'] });
+
+  it('that was damaged is read or refused in words, never a crash', async () => {
+    assert.equal(await readIni(VALID_INI), 'read');
+    await fc.assert(fc.asyncProperty(damage, async (damaged) => { await readIni(damaged(Buffer.from(VALID_INI))); }), { numRuns: 800 });
+  });
+
+  it('whose password is damaged is refused without the rest of it', async () => {
+    await fc.assert(fc.asyncProperty(damage, async (damaged) => {
+      const value = damaged(Buffer.from(`'${CANARY}'`)).toString('utf8').replaceAll(/[\n\r\v\f\x1C-\x1E\x85\u2028\u2029]/g, ' ');
+      const found = await readIni(VALID_INI.replace(`'${CANARY}'`, () => value));
+      if (found instanceof Halt) assert.equal(shows(haltPage(found.text), [CANARY], 8), undefined, haltPage(found.text));
+    }), { numRuns: 500 });
+  });
+
+  it('of the signs that INI is made of is read or refused', async () => {
+    const signs = fc.array(fc.constantFrom('[', ']', ':', '=', ' ', '\n', '[a]\n', '[a:vars]\n', '[b:children]\n', 'a', 'b', 'n1', '#', ';', '"', "'", '\\', '{', '}', ',', '1', '0x', '1j', '(', ')', "b'", '...', '---', '\r', '\f', '\u2028', '\ufeff', '\0', 'None', '[1:2]', 'ansible_port=', 'ansible_group_priority='), { maxLength: 40 }).map((parts) => parts.join(''));
+    await fc.assert(fc.asyncProperty(signs, async (text) => { await readIni(text); }), { numRuns: 1500 });
+  });
+});
+
+describe('an ansible.cfg', () => {
+  it('that was damaged, or made of any signs, is read or refused', async () => {
+    const valid = Buffer.from('[defaults]\ninventory = hosts, ~/x ; c\nprivate_key_file = keys/id\nremote_port = 22\nhost_key_checking = no\n[ssh_connection]\nssh_args = -o A=b\n  -o C=d\n[inventory]\nignore_patterns = a, ^b\n[privilege_escalation]\nbecome = yes\n');
+    const signs = fc.array(fc.constantFrom('[', ']', '=', ':', ';', '#', ' ', '\n', '[defaults]\n', 'timeout', 'inventory', ',', '~', '$HOME', '${', '}', '%', '\r', '1', '('), { maxLength: 30 }).map((parts) => Buffer.from(parts.join('')));
+    await fc.assert(fc.asyncProperty(fc.oneof(damage.map((damaged) => damaged(valid)), signs), async (bytes) => {
+      try {
+        readAnsibleConfig(filesOf({ '/w/ansible.cfg': bytes }), { cwd: '/w', home: '/home/op', env: () => undefined });
+      } catch (error) {
+        assert.ok(error instanceof UsageError, String((error as Error).stack));
+      }
+    }), { numRuns: 1500 });
   });
 });
 
