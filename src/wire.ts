@@ -46,7 +46,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   const [{ openHosts }, { HttpWire }, { VaultEyes }, { VaultHands }] = await Promise.all([
     import('./adapters/open-hosts.ts'), import('./adapters/vault-http.ts'), import('./vault/eyes.ts'), import('./vault/hands.ts'),
   ]);
-  const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }) });
+  const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }), note: (text) => operator.tell({ is: 'note', text }) });
   const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error; });
   const wire = new HttpWire({ get ca() { return settings.vault.ca ?? pods?.ca(); }, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);

@@ -107,6 +107,9 @@ export class KnownKeys {
   /** Key types to ask for first: a host known by one type must not seem changed because it also has another. */
   get types(): string[] { return [...new Set(this.#plain().map(({ type }) => type))]; }
 
+  /** The host is to show a certificate, and no plain key is known of it. */
+  get authorityOnly(): boolean { return this.#plain().length === 0 && this.#entries.some(({ marker, names: field }) => marker === 'cert-authority' && names(field, this.#spelling)); }
+
   #plain(): KnownHost[] {
     return this.#entries.filter(({ marker, names: field }) => marker === undefined && names(field, this.#spelling));
   }

@@ -5,6 +5,7 @@ import type { Secret } from '../model/secret.ts';
 import type { Manager } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { HostHands } from '../ports/hosts.ts';
+import { AutoTransport } from './auto-transport.ts';
 import type { Become } from './become.ts';
 import { LocalShell } from './local-shell.ts';
 import { NodeDisk } from './node-disk.ts';
@@ -18,6 +19,8 @@ export interface OpenHostsDeps {
   readonly clock: Clock;
   readonly askSecret: (question: string) => Promise<Secret | undefined>;
   readonly warn: (text: string) => void;
+  /** What the operator may like to know. */
+  readonly note?: (text: string) => void;
   readonly times?: Partial<ShellTimes>;
 }
 
@@ -34,8 +37,9 @@ export function openHosts(managers: readonly Manager[], deps: OpenHostsDeps): Ho
       return new ShellHost({ name, shell: new LocalShell({ name, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) }), clock: deps.clock, local: true, ...times });
     }
     const target = () => targetOf(manager);
-    const transport = manager.transport === 'openssh' ? new OpensshTransport(manager, target, deps.warn) : new Ssh2Transport(name, connector, target);
-    const shell = new SshShell({ name, transport, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) });
+    const transport = { ssh2: new Ssh2Transport(name, connector, target), openssh: new OpensshTransport(manager, target, deps.warn) };
+    const chosen = manager.transport === 'auto' ? new AutoTransport({ ...transport, manager, target, note: deps.note ?? (() => undefined) }) : transport[manager.transport];
+    const shell = new SshShell({ name, transport: chosen, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) });
     const close = shell.close.bind(shell);
     // The bastions go when the last host that may need them has gone.
     shell.close = async () => { await close(); open -= 1; if (open === 0) await connector.close(); };

@@ -29,6 +29,9 @@ export class OpensshTransport implements Transport {
     this.#warn = warn;
   }
 
+  /** Resolves when it is logged in. */
+  async ready(): Promise<void> { await this.#connected(); }
+
   async channel(command: string): Promise<RawChannel> {
     const { socket } = await this.#connected();
     const args = opensshArguments(this.#manager, await this.#target());

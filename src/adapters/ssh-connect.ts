@@ -156,7 +156,8 @@ function login(ssh2: typeof import('ssh2'), target: SshTarget, sock: Duplex, tri
   });
 }
 
-function knownKeys(target: SshTarget): KnownKeys {
+/** What the known_hosts files say about it. @throws HostError where one cannot be read */
+export function knownKeys(target: SshTarget): KnownKeys {
   return new KnownKeys({
     host: target.name, name: target.hostKeyAlias ?? target.hostname, aliased: target.hostKeyAlias !== undefined, port: target.port,
     files: target.knownHostsFiles, strict: target.strict,

@@ -24,6 +24,9 @@ export class Ssh2Transport implements Transport {
     this.#target = target;
   }
 
+  /** Resolves when it is logged in. */
+  async ready(): Promise<void> { await this.#connection(0); }
+
   async channel(command: string): Promise<RawChannel> {
     for (let index = 0; ; index += 1) {
       const client = await this.#connection(index);

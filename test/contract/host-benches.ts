@@ -84,6 +84,6 @@ export async function sshBench(options: { sftp?: boolean; net: number; config?: 
   const base = mkdtempSync(join(tmpdir(), 'vaultctl-ssh-'));
   chmodSync(base, 0o755);
   const { managers: [one], key, knownHosts, stop } = await startSshd({ world: join(base, 'world'), names: ['m1'], net: options.net, ...(options.sftp === undefined ? {} : { sftp: options.sftp }), ...(options.config === undefined ? {} : { config: options.config }) });
-  const reach = manager({ address: one!.address, port: one!.port, user: options.user ?? one!.user, key, knownHosts, ...options.become, transport: options.transport ?? 'ssh2' });
+  const reach = manager({ address: one!.address, port: one!.port, user: options.user ?? one!.user, key, knownHosts, ...options.become, transport: options.transport ?? 'auto' });
   return realBench(() => openHosts([reach], openDeps)[0]!, base, stop);
 }
