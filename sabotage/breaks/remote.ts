@@ -52,7 +52,7 @@ export const remote: readonly Break[] = [
   },
   {
     name: 'remote-move-over-what-is-there', danger: 'what was set aside an instant ago is replaced by what is set aside now',
-    file: FILE, from: 'if [ -e ${to} ] || [ -h ${to} ]; then fail refused', to: 'if false; then fail refused', tests: [HOSTS],
+    file: FILE, from: 'if [ -e "$1" ] || [ -h "$1" ]; then fail refused', to: 'if false; then fail refused', tests: [HOSTS],
   },
   {
     name: 'remote-read-back-not-compared', danger: 'a manager that stored something else is believed',

@@ -139,7 +139,7 @@ export function paperOf(sight: ReachedManager, role: Role): Paper | undefined {
 }
 
 const SNAPSHOT = /^vault-.*\.snap$/;
-const SNAPSHOT_OR_REMAINS = /^(vault-.*\.snap|\.vault-.*\.snap\.[0-9a-f]{8,64}\.plain)$/;
+const SNAPSHOT_OR_REMAINS = /^(vault-.*\.snap(\.restoring)?|\.vault-.*\.snap(\.restoring)?\.[0-9a-f]{8,64}\.plain)$/;
 
 /**
  * Snapshots that rotations left on a manager, oldest first: their names begin with their time. A look of its own, so
@@ -148,10 +148,16 @@ const SNAPSHOT_OR_REMAINS = /^(vault-.*\.snap|\.vault-.*\.snap\.[0-9a-f]{8,64}\.
  */
 export function snapshotsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT); }
 
-/** The same, and what rotations left that died while they wrote one. */
+/** The same, and what was left by runs that died: while they wrote one, or while they restored it. */
 export function snapshotsAndRemainsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT_OR_REMAINS); }
 
-interface SnapshotFile { readonly host: string; readonly path: string; readonly bytes: number }
+/** A snapshot that is there and cannot be looked at is neither none nor one. @throws HostError */
+export function refuseUnseen({ host, path, bytes }: SnapshotFile): void {
+  if (bytes === undefined) throw new HostError(host, 'io', `${path} is there and cannot be looked at`, `look at it: stat ${path}`);
+}
+
+/** `bytes` undefined: it is there, and could not be looked at. */
+interface SnapshotFile { readonly host: string; readonly path: string; readonly bytes: number | undefined }
 
 async function snapshotFolder({ manager, host }: ReachedManager, pattern: RegExp): Promise<SnapshotFile[]> {
   const sight = await host.look({ files: [], folders: [manager.paths.snapshots], limitBytes: 0 });

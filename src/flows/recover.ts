@@ -53,7 +53,7 @@ export const recoverSnapshot: Flow<RestoreStates> = {
   name: 'recover --restore-snapshot', title: 'bring a cluster back from the snapshot that rotate took', start: 'asked', end: 'done',
   arrows: [
     fork('asked', isServerEmpty, 'empty', 'standing', 'full'),
-    fork('standing', opensOrFull, 'keysHeld', 'full'),
+    fork('standing', opensOrFull, 'keysHeld', 'found', 'full'),
     arrow('full', empties.confirm, 'agreed'),
     arrow('agreed', empties.declare, 'declared'),
     arrow('declared', empties.scaleDown, 'scaledDown'),

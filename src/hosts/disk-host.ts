@@ -74,18 +74,20 @@ export class DiskHost implements HostHands {
 
   async #move(path: string, to: string, fence: Fence): Promise<void> {
     if (await this.#disk.stat(path) === undefined) return this.#disk.syncFolder(folderOf(path));
-    if (await this.#disk.stat(to) !== undefined) throw new HostError(this.name, 'refused', `${to} exists already: nothing is moved over it`);
-    await this.#checkFence(fence);
-    await this.#disk.rename(path, to);
-    await this.#disk.syncFolder(folderOf(to));
+    await this.#named(to, fence, () => this.#disk.rename(path, to));
     if (folderOf(path) !== folderOf(to)) await this.#disk.syncFolder(folderOf(path));
   }
 
   async #keep(path: string, to: string, fence: Fence): Promise<void> {
     if (await this.#disk.stat(path) === undefined) return;
+    await this.#named(to, fence, () => this.#disk.link(path, to));
+  }
+
+  /** A new name, durable, and never in the place of another file. */
+  async #named(to: string, fence: Fence, name: () => Promise<void>): Promise<void> {
     if (await this.#disk.stat(to) !== undefined) throw new HostError(this.name, 'refused', `${to} exists already: nothing is put over it`);
     await this.#checkFence(fence);
-    await this.#disk.link(path, to);
+    await name();
     await this.#disk.syncFolder(folderOf(to));
   }
 

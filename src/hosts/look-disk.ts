@@ -52,7 +52,7 @@ async function sightOfFolder(host: string, disk: Disk, path: string): Promise<Fo
   const link = name.kind === 'link';
   const found = link ? await disk.target(path) : name;
   if (found?.kind !== 'folder') return { is: 'other', ...nothing, link };
-  const names: { name: string; size: number; modifiedMs: number }[] = [];
+  const names: { name: string; size: number | undefined; modifiedMs: number }[] = [];
   for (const entry of await listOf(host, disk, path)) {
     const stat = await sizeOf(disk, within(path, entry));
     if (stat !== undefined) names.push({ name: entry, ...stat });
@@ -61,13 +61,13 @@ async function sightOfFolder(host: string, disk: Disk, path: string): Promise<Fo
 }
 
 /** One name that cannot be looked at (a dead mount, a damaged inode) does not hide the others: it stays a name, of no known size. */
-async function sizeOf(disk: Disk, path: string): Promise<{ size: number; modifiedMs: number } | undefined> {
+async function sizeOf(disk: Disk, path: string): Promise<{ size: number | undefined; modifiedMs: number } | undefined> {
   try {
     const found = await disk.stat(path);
     return found === undefined ? undefined : { size: found.size, modifiedMs: found.modifiedMs };
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
-    return { size: 0, modifiedMs: 0 };
+    return { size: undefined, modifiedMs: 0 };
   }
 }
 

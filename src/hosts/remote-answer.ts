@@ -53,7 +53,7 @@ export function lookAnswer(host: string, question: LookQuestion, mark: string, r
   }
   const files = new Map(question.files.map((path) => [path, fileSight(printed, path, question.limitBytes)]));
   const siblings = new Map<string, FileSight>();
-  for (const { path } of printed.names) {
+  for (const { path } of [...asked].flatMap((folder) => namesIn(printed, folder))) {
     if (question.files.some((file) => folderOf(file) === folderOf(path) && isSiblingOf(nameOf(file), nameOf(path)))) siblings.set(path, fileSight(printed, path, question.limitBytes));
   }
   const { uid, clockMs, hostname } = printed.user;
@@ -93,9 +93,18 @@ function folderSight(host: string, printed: Printed, path: string): FolderSight 
   const found = printed.folders.get(path);
   if (found === undefined) return { is: 'other', ...nothing, link: name.kind === 'link' };
   if (printed.unlisted.has(path)) throw denied('permission denied');
-  const names = printed.names.filter((entry) => folderOf(entry.path) === path).map(({ path: at, size, modifiedMs }) => ({ name: nameOf(at), size, modifiedMs }));
+  const names = namesIn(printed, path).map(({ path: at, size, modifiedMs }) => ({ name: nameOf(at), size, modifiedMs }));
   const { link, uid, mode, spaceBytes } = found;
   return { is: 'folder', names, mode, uid, writable: found.writable && !printed.readOnly.has(found.mount), link, spaceBytes };
+}
+
+/** What stat(1) could not look at is a name all the same: a sibling with keys may be behind it. */
+function namesIn(printed: Printed, folder: string): { path: string; size: number | undefined; modifiedMs: number }[] {
+  const unseen = printed.said.flatMap((line) => {
+    const path = /^\S*stat: .*'(\/.*)': (?!No such file)/.exec(line)?.[1];
+    return path === undefined ? [] : [{ path, size: undefined, modifiedMs: 0 }];
+  });
+  return [...printed.names, ...unseen.filter(({ path }) => !printed.stats.has(path))].filter(({ path }) => folderOf(path) === folder);
 }
 
 /** Only the system's own "no such file" makes something absent. */

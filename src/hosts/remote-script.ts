@@ -69,6 +69,7 @@ safe() {
   [ ! -h "$t" ] || fail refused "$t is a symbolic link: it is never written through or over"
   [ ! -e "$t" ] || [ -f "$t" ] || fail refused "$t is not a plain file: it is never written over"
 }
+free() { if [ -e "$1" ] || [ -h "$1" ]; then fail refused "$1 exists already: nothing is put over it"; fi; }
 owned() { [ -O "$1" ] && [ -G "$1" ]; }
 own() { chown "$(id -u):$(id -g)" "$1" && chmod 600 "$1"; }
 make() { [ ! -e "$1" ] && [ ! -h "$1" ] || fail refused "$1 is there already: it is not ours"; set -C; { exec 7>"$1"; } || exit ${FAILED}; set +C; }
@@ -122,8 +123,7 @@ printf '\\n${mark}\\n'; cat -- ${path} || exit ${FAILED}; printf '\\n${mark}\\n'
       const to = quoted(operation.to);
       const toFolder = folderOf(operation.to) === folderOf(operation.path) ? '' : ` && sync ${quoted(folderOf(operation.to))}`;
       return `if [ -e ${path} ] || [ -h ${path} ]; then
-  if [ -e ${to} ] || [ -h ${to} ]; then fail refused ${quoted(`${operation.to} exists already: nothing is moved over it`)}; fi
-  fenced; mv -f -- ${path} ${to} || exit ${FAILED}
+  free ${to}; fenced; mv -f -- ${path} ${to} || exit ${FAILED}
 fi
 sync ${folder}${toFolder} || exit ${FAILED}
 `;
@@ -131,8 +131,7 @@ sync ${folder}${toFolder} || exit ${FAILED}
     case 'keep': {
       const to = quoted(operation.to);
       return `if [ -e ${path} ] || [ -h ${path} ]; then
-  if [ -e ${to} ] || [ -h ${to} ]; then fail refused ${quoted(`${operation.to} exists already: nothing is put over it`)}; fi
-  fenced; ln -- ${path} ${to} && sync ${quoted(folderOf(operation.to))} || exit ${FAILED}
+  free ${to}; fenced; ln -- ${path} ${to} && sync ${quoted(folderOf(operation.to))} || exit ${FAILED}
 fi
 `;
     }
@@ -152,7 +151,7 @@ export function lookScript(question: LookQuestion, mark: string): RemoteScript {
   const folders = [...new Set([...question.folders, ...question.files.map(folderOf)])];
   const text = `M=${mark}
 printf '%s u %s %s %s\\n' $M "$(id -u)" "$(date +%s)" "$(uname -n)"
-names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do if [ -e "$n" ] || [ -h "$n" ]; then set -- "$@" "$n"; fi; done; f=$1; shift; [ $# -eq 0 ] || stat -c "$M n %s %Y %n" -- "$@" 2>&1 || [ $? -lt 126 ] || printf '%s x %s\\n' $M "$f"; }
+names() { for n in "$1"/* "$1"/.[!.]* "$1"/..?*; do case $n in "$1/*"|"$1/.[!.]*"|"$1/..?*") [ -e "$n" ] || [ -h "$n" ] || continue;; esac; set -- "$@" "$n"; done; f=$1; shift; [ $# -eq 0 ] || stat -c "$M n %s %Y %n" -- "$@" 2>&1 || [ $? -lt 126 ] || printf '%s x %s\\n' $M "$f"; }
 folder() {
   [ -h "$1" ] && l=1 || l=0; [ -w "$1" ] && [ -x "$1" ] && w=1 || w=0
   if [ -d "$1" ]; then

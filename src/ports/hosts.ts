@@ -60,7 +60,8 @@ export type FileSight =
 
 export interface FolderSight {
   readonly is: 'folder' | 'absent' | 'other';
-  readonly names: readonly { readonly name: string; readonly size: number; readonly modifiedMs: number }[];
+  /** `size` undefined: the name is there, and could not be looked at. */
+  readonly names: readonly { readonly name: string; readonly size: number | undefined; readonly modifiedMs: number }[];
   readonly mode: number;
   readonly uid: number;
   readonly writable: boolean;

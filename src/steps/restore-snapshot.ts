@@ -1,12 +1,14 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
+import { formatKeyFile, parseKeyFile } from '../credentials/key-file.ts';
 import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Fork, Step } from '../engine/flow.ts';
-import { papersOf, reached, snapshotsOn, type Survey, survey } from '../engine/survey.ts';
+import { papersOf, reached, refuseUnseen, snapshotsOn, type Survey, survey } from '../engine/survey.ts';
 import type { Eyes, Hands, Prover } from '../engine/world.ts';
 import { emptyingOf } from '../kubernetes/emptying-note.ts';
 import { findVaultPods } from '../kubernetes/vault-pods.ts';
-import { Halt } from '../model/halt.ts';
+import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
+import type { KeySet } from '../model/keys.ts';
 import { openNode } from '../vault/unseal.ts';
 import { mustBeRestorable } from './empty-storage.ts';
 import { handsOn, missingOf } from './places.ts';
@@ -16,7 +18,14 @@ import { inKubernetes, refuseUnsealed } from './what-to-empty.ts';
 import { heldFrom } from './which-keys-live.ts';
 import { isInitialised } from './which-world.ts';
 
-export interface Found extends Scene { readonly snapshot: Place }
+/** Three keys are under 1 KiB. */
+const NOTE_BYTES = 64 << 10;
+
+export interface Found extends Scene {
+  readonly snapshot: Place;
+  /** An earlier run initialised the server for this and died: with these it goes on. */
+  readonly throwaway?: KeySet;
+}
 
 /** An empty server is restored; one that opens with our keys has been restored by an earlier run; any other is emptied first. */
 export const isServerEmpty: Fork<undefined, { empty: Scene; standing: Scene; full: Scene }> = {
@@ -47,28 +56,66 @@ async function isBeingEmptied(eyes: Eyes): Promise<boolean> {
 export const findSnapshot: Step<Scene, Found> = {
   name: 'find-snapshot', title: 'find the newest snapshot on the managers', kind: 'check',
   look: async (eyes, { survey: seen }) => {
-    const name = ({ path }: Place) => path.slice(path.lastIndexOf('/'));
-    const newest = (await Promise.all(reached(seen).map(snapshotsOn))).flat().filter(({ bytes }) => bytes > 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1))[0];
-    if (newest === undefined) return { is: 'stuck', halt: new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory)) };
+    const newest = await newestSnapshot(seen);
+    if (newest === undefined) return { is: 'stuck', halt: noSnapshot(eyes, seen) };
     eyes.tell({ is: 'note', text: `the newest snapshot is ${newest.host}:${newest.path}` });
     return { is: 'done', out: { survey: seen, snapshot: newest } };
   },
   act: async (_hands, scene) => { throw new Error(`no snapshot among ${scene.survey.managers.length} managers`); },
 };
 
-/** The empty server gets keys that nobody keeps: the snapshot replaces them, and with them this server holds nothing. */
+/** By its name, which begins with its time. @throws HostError where it cannot be looked at. */
+async function newestSnapshot(seen: Survey): Promise<Place | undefined> {
+  const name = ({ path }: Place) => path.slice(path.lastIndexOf('/'));
+  const newest = (await Promise.all(reached(seen).map(snapshotsOn))).flat().filter(({ bytes }) => bytes !== 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1))[0];
+  if (newest !== undefined) refuseUnseen(newest);
+  return newest;
+}
+
+function noSnapshot(eyes: Eyes, seen: Survey): Halt {
+  return new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory));
+}
+
+/**
+ * The empty server gets keys that open nothing but itself: the snapshot replaces them. They stand beside the snapshot
+ * until it is restored, so that whoever dies in between need not empty the server a second time.
+ */
 export const restoreSnapshot: Step<Found, Scene> = {
   name: 'restore-snapshot', title: 'restore it into the empty server', kind: 'once',
   look: async () => ({ is: 'pending' }),
-  act: async (hands, { snapshot }) => {
+  act: async (hands, { snapshot, throwaway: begun }) => {
     const { address } = hands.nodes[0]!;
-    const throwaway = await hands.vault.init(address, 1, 1);
+    const throwaway = begun ?? await hands.vault.init(address, 1, 1);
+    if (begun === undefined) await keepBeside(hands, snapshot, { do: 'write', bytes: formatKeyFile(throwaway), purpose: 'plain' });
     await openNode(hands.vault, hands.clock, address, throwaway);
     await waitForActive(hands);
     await hands.vault.restoreSnapshot(address, handsOn(hands, snapshot.host).fetch(snapshot.path), throwaway.rootToken);
+    await keepBeside(hands, snapshot, { do: 'remove' });
     return { survey: await survey(hands) };
   },
 };
+
+const noteBeside = (path: string) => `${path}.restoring`;
+
+/** Only a convenience depends on it: where it cannot be kept, the restoring goes on. */
+async function keepBeside(hands: Hands, { host, path }: Place, how: { do: 'write'; bytes: Uint8Array; purpose: 'plain' } | { do: 'remove' }): Promise<void> {
+  const manager = hands.settings.managers.find(({ name }) => name === host)!;
+  await handsOn(hands, host).apply([{ ...how, path: noteBeside(path) }], hands.lock.fence(manager.paths.lock))
+    .catch((error: unknown) => { hands.tell({ is: 'warning', text: `${host}:${noteBeside(path)} could not be ${how.do === 'write' ? 'written' : 'removed'} (${messageOf(error)})` }); });
+}
+
+/** The keys of a server that an earlier run initialised for the newest snapshot, where they open it. */
+async function begunBefore(hands: Hands & Prover, seen: Survey): Promise<Found | undefined> {
+  const snapshot = await newestSnapshot(seen);
+  const sight = reached(seen).find(({ manager }) => manager.name === snapshot?.host);
+  if (snapshot === undefined || sight === undefined) return undefined;
+  const path = noteBeside(snapshot.path);
+  const file = (await sight.host.look({ files: [path], folders: [], limitBytes: NOTE_BYTES })).files.get(path);
+  const parsed = file?.is === 'file' ? parseKeyFile(file.bytes) : undefined;
+  if (parsed?.is !== 'set') return undefined;
+  const verdict = await proveLive(hands, [{ set: parsed.set, sources: [{ host: snapshot.host, path, role: 'sibling', part: 'whole' }] }]);
+  return verdict.is === 'live' ? { survey: seen, snapshot, throwaway: parsed.set } : undefined;
+}
 
 const UNPROVEN = 'Vault must accept one of the sets';
 
@@ -83,13 +130,15 @@ export const whichSetOpens: Fork<Scene, { keysHeld: Held }> = {
   },
 };
 
-/** The same of a server that nobody has restored yet: where none opens it, Kubernetes can empty it. */
-export const opensOrFull: Fork<Scene, { keysHeld: Held; full: Scene }> = {
+/** The same of a server that nobody has restored yet: an earlier run may have begun to; else Kubernetes can empty it. */
+export const opensOrFull: Fork<Scene, { keysHeld: Held; found: Found; full: Scene }> = {
   name: 'opens-or-full', title: 'find out whether a set of ours opens it already',
   look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: UNPROVEN, likely: { to: 'keysHeld', record: likely(eyes, seen) } }),
   prove: async (hands, { survey: seen }) => {
     const record = await opening(hands, seen);
     if (record !== undefined) return { to: 'keysHeld', record };
+    const begun = await begunBefore(hands, seen);
+    if (begun !== undefined) return { to: 'found', record: begun };
     if (hands.settings.kubernetes === undefined) throw notEmpty(hands, seen);
     const after = await survey(hands);
     refuseUnsealed(hands, after.nodes, 'recover --restore-snapshot');

@@ -36,13 +36,21 @@ async function place(start: Start, verb: Verb, { kind, on, nth = 0, when = 'afte
   return { kind, at, when: kind === 'die' || kind === 'reboot' || kind === 'power' ? (when === 'before' ? 'b' : 'a') : '', detail };
 }
 
-/** One run for each fault, or what befalls the world between two (`rollback:0`); then runs without any until it is quiet. */
+/** One run for each fault, or what befalls the world between two (`rollback:0`), or nothing (`well`); then runs without any until it is quiet. */
 async function history(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
   const setting = settingNamed(name);
   const start = await prepare(setting);
   let verb = setting.verb;
   const story: string[] = [];
   for (const fault of faults) {
+    if (fault === 'well') {
+      const { ending } = await struck(start, verb, []);
+      story.push(`${verb}: ${describe(ending)}`);
+      const next = nextAfter(ending, verb, start.world, start.seen, false);
+      if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: [] };
+      if ('verb' in next) verb = next.verb;
+      continue;
+    }
     if (typeof fault === 'string') {
       assert.ok(befall(start.world, parseSchedule(fault)), `${fault} found nothing there`);
       story.push(fault);
@@ -182,4 +190,17 @@ test('rotate, where an init reply was lost and its save torn, points to install 
 test('a manager that lost its main has it again before the checkpoint of a rotation that never committed, its only copy, is set aside', async () => {
   const { story } = await endsWell('rotate-2x1', [{ kind: 'power', on: /^vault v1 PUT sys\/rekey\/verify$/, when: 'before', detail: ['kkk'] }, 'delete:m2:main']);
   assert.equal(story.at(-1), 'rotate: done');
+});
+
+test('a snapshot that cannot be looked at this once is not called missing', async () => {
+  const { wrong, story } = await history('rotate-1x1', [{ kind: 'commit', nth: 1, on: /./ }, 'well', { kind: 'fails', on: /^disk m1 stat .*\.snap$/ }]);
+  assert.equal(wrong, undefined, story.join('\n'));
+});
+
+test('a restoring that died once its server was initialised goes on, and nobody has to empty the server again', async () => {
+  for (const on of [/^vault v1 PUT sys\/unseal/, /^vault v1 .*snapshot-force/]) {
+    const { wrong, story } = await history('rotate-1x1', [{ kind: 'commit', nth: 1, on: /./ }, 'well', { kind: 'die', on, when: 'before' }]);
+    assert.equal(wrong, undefined, story.join('\n'));
+    assert.ok(!story.some((line) => line.includes('empty-first')), story.join('\n'));
+  }
 });

@@ -90,6 +90,11 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
     if (hand === 'acts') wipe(world);
     return { verb: 'recover --restore-snapshot' };
   }
+  // Its run died between the reply of that init and the disk: a server that holds nothing is emptied once more.
+  if (code === 'empty-first' && !mayGoOnRestoring(world) && !sightOf(world).some(({ live }) => live)) {
+    if (hand === 'acts') wipe(world);
+    return { verb };
+  }
   if (exit === 'lost' || (!faulty && NEVER.has(code))) return { wrong: `it ended in ${code}: ${ending.halt.text.what} (${(ending.halt.text.details ?? []).join('; ')})` };
   // Its page offers three ways that destroy or replace; a file that could not be read this once is simply looked at again.
   if (code === 'other-cluster') return { verb };
@@ -99,6 +104,9 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
   }
   return { verb };
 }
+
+/** The keys of a restoring that was begun stand beside its snapshot. */
+const mayGoOnRestoring = (world: World): boolean => [...world.machines.values()].some((machine) => [...machine.files()].some(([path, bytes]) => path.endsWith('.snap.restoring') && bytes.length > 0));
 
 /** The operator empties Vault, as the page says. */
 function wipe(world: World): void {

@@ -42,6 +42,16 @@ describe('the answer of a manager', () => {
     assert.throws(() => heard([...FOLDER, missing], { code: -1 }), refused('unreachable'));
   });
 
+  it('keeps a name that could not be looked at: behind it may be a sibling with keys', () => {
+    const sibling = '/k/.main.json.0123456789abcdef.keys';
+    for (const said of [`stat: cannot statx '${sibling}': Input/output error`, `stat: can't stat '${sibling}': I/O error`]) {
+      const { siblings, folders } = heard([...FOLDER, ...there, said]);
+      assert.equal(siblings.get(sibling)?.is, 'unreadable');
+      assert.deepEqual(folders.get('/k')?.names, [{ name: '.main.json.0123456789abcdef.keys', size: undefined, modifiedMs: 0 }]);
+    }
+    assert.deepEqual(heard([...FOLDER, ...there, `stat: cannot statx '${sibling}': No such file or directory`]).siblings.size, 0, 'gone since it was listed');
+  });
+
   it('is an error where a folder could not be listed: it may hide a sibling with keys', () => {
     assert.throws(() => heard([...FOLDER, 'M x /k', ...there]), refused('denied'));
     assert.throws(() => heard(["stat: cannot statx '/k': Permission denied"]), refused('denied'));
