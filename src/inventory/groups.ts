@@ -97,8 +97,13 @@ export class Topology {
     for (const host of this.hosts.values()) {
       const others = [...host.groups].filter((group) => group !== this.all && group !== this.ungrouped);
       if (others.length === 0) {
-        this.ungrouped.hosts.add(host);
-        host.groups.add(this.ungrouped);
+        const namesake = host.groups.has(this.ungrouped) ? undefined : this.groups.get(host.name);
+        // Ansible looks for groups first here too.
+        if (namesake !== undefined) this.#link(this.ungrouped, namesake, undefined);
+        else {
+          this.ungrouped.hosts.add(host);
+          host.groups.add(this.ungrouped);
+        }
       } else if (host.groups.delete(this.ungrouped)) this.ungrouped.hosts.delete(host);
     }
     this.#measureDepths();

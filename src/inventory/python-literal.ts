@@ -178,11 +178,10 @@ class Reader {
     if (typeof value === 'string' && kind === 'text') return { same: `text ${value}`, name: value, keyIs: 'text' };
     if (value === null) return { same: 'null', name: 'null', keyIs: 'null' };
     if (typeof value === 'boolean') return { same: `number ${Number(value)}`, name: String(value), keyIs: 'boolean' };
-    if (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) {
-      return { same: `number ${value}`, name: kind === 'float' || float === true ? `${value}.0` : String(value), keyIs: 'number' };
+    if (typeof value === 'bigint' || typeof value === 'number') {
+      return { same: `number ${value}`, name: kind === 'float' || float === true ? floatText(value as number) : String(value), keyIs: 'number' };
     }
-    if (typeof value === 'number' && /^-?\d+\.\d+$/.test(String(value))) return { same: `number ${value}`, name: String(value), keyIs: 'number' };
-    this.#cannotPrint('a mapping whose key is neither a text nor a plain number');
+    this.#cannotPrint('a mapping whose key is neither a text nor a number');
     return { same: '', name: '', keyIs: 'null' };
   }
 
@@ -280,6 +279,14 @@ class Reader {
 }
 
 const simpleEscapes: Readonly<Record<string, string>> = { '\\': '\\', "'": "'", '"': '"', a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+
+/** As Python writes a float, where it is the key of a mapping. */
+function floatText(value: number): string {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value)) return String(value);
+  if (size >= 1e16 || (size < 1e-4 && size > 0)) return value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
+  return Object.is(value, -0) ? '-0.0' : Number.isInteger(value) ? `${value}.0` : String(value);
+}
 
 function whole(value: bigint): number | bigint {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;

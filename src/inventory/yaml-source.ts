@@ -18,6 +18,10 @@ export function addYamlSource(topology: Topology, value: Value | undefined, file
     refuse(value.place('plugin'), `this configures the inventory plug-in ${shown(value.get('plugin')!)}; vaultctl runs no plug-ins`,
       `ansible-inventory -i ${file} --list --yaml --export > hosts.yaml`);
   }
+  if (value.entries.has('_meta')) {
+    refuse(value.place('_meta'), '_meta is in what a program prints that is an inventory, and in ansible-inventory --list; Ansible reads no file of that form',
+      'Print the inventory in the other form: ansible-inventory -i SOURCE --list --yaml --export > hosts.yaml');
+  }
   for (const [name, entry] of value.entries) addGroup(topology, name, entry, value);
 }
 

@@ -31,6 +31,17 @@ export function askAnsible(home: string, questions: readonly Question[]): Answer
   return JSON.parse(run.stdout) as Answer[];
 }
 
+export interface Reading { readonly as: 'value' | 'words' | 'config'; readonly text: string }
+
+/** What Ansible's own readers make of single texts: JSON, or the name of the exception. */
+export function readAsAnsible(home: string, readings: readonly Reading[]): readonly { readonly json?: string; readonly error?: string }[] {
+  const run = spawnSync(ansiblePython(), [join(import.meta.dirname, 'python_readers.py')], {
+    input: JSON.stringify(readings), maxBuffer: 256 * 1024 * 1024, encoding: 'utf8', timeout: 300_000, env: { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C.UTF-8' },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout) as { json?: string; error?: string }[];
+}
+
 /** The document of `--list` without what newer versions add for themselves. */
 export function listed(answer: Answer): unknown {
   assert.equal(answer.code, 0, `ansible-inventory itself fails on this case: ${answer.err}`);

@@ -113,6 +113,16 @@ all:
   { name: 'through a link variables are sought beside the link', files: { 'real/hosts.yaml': tree, 'real/group_vars/all.yml': 'real: 1\n', 'here/group_vars/all.yml': 'here: 1\n' }, links: { 'here/hosts.yaml': '../real/hosts.yaml' }, sources: ['here/hosts.yaml'], cwd: 'real/group_vars' },
   { name: 'two sources', files: { 'a/hosts.yaml': tree, 'b/more.yml': 'managers: {vars: {who: second}, hosts: {n9: }}\n', 'a/group_vars/all.yml': 'f: a\ng: a\n', 'b/group_vars/all.yml': 'f: b\n' }, sources: ['a/hosts.yaml', 'b/more.yml'] },
   {
+    name: 'several sources: later group_vars win over earlier ones, for hosts of every source', sources: ['a/hosts.yaml', 'b', 'n1,n9'], cwd: 'a',
+    files: {
+      'a/hosts.yaml': tree, 'b/one.yml': 'managers: {vars: {m: 9, own: b}, hosts: {n1: {p: 1}}}\nall: {vars: {all_only: 2}}\n', 'b/two': '{"workers": {"hosts": {"n1": {"p": 2}}, "vars": {"w": 1}}}',
+      'a/group_vars/all.yml': 'x: a\ny: a\n', 'b/group_vars/all.yml': 'x: b\n', 'a/group_vars/managers.yml': 'x: a-managers\n', 'b/host_vars/n1.yml': 'h: b\n', 'a/host_vars/n1/h.yml': 'h: a\ni: a\n',
+    },
+  },
+  { name: 'the same sources in the other order', sources: ['b.yaml', 'a.yaml'], files: { 'a.yaml': tree, 'b.yaml': 'managers: {vars: {who: b, m: 9}, hosts: {n1: {who: b}}}\n' } },
+  { name: 'a source given twice', sources: ['hosts.yaml', 'hosts.yaml'], files: { 'hosts.yaml': tree } },
+  { name: 'a child group declared by a later source', sources: ['a.yaml', 'b.yaml'], files: { 'a.yaml': 'g: {hosts: {n1: }, vars: {v: g}}\n', 'b.yaml': 'p: {children: {g: }, vars: {v: p, w: p}}\n' } },
+  {
     name: 'a folder of inventories', sources: ['inv'], cwd: 'inv/sub',
     files: {
       'inv/b.yaml': tree, 'inv/A.yml': 'managers: {vars: {who: first, m: 7}}\n', 'inv/notes.md': 'x: [', 'inv/old.yaml~': 'x: [', 'inv/.hidden.yaml': 'x: [', 'inv/x.cfg': 'x', 'inv/sub/c.json': '{"workers": {"hosts": {"n6": {"x": 1}}}}',
@@ -128,6 +138,7 @@ all:
   one('-e as YAML and JSON is typed', tree, { extra: ['{a: 0644, who: [1, yes]}', '{"b": true}', 'a=later'] }),
   { name: '-e @file', files: { 'hosts.yaml': tree, 'more.yml': 'who: file\nz: 0644\n', 'more.json': '{"y": 1}' }, extra: ['@more.yml', '@more.json'] },
   one('-e with templates and escapes', tree, { extra: ['t="{{ a | default(1) }}" n=a\\nb q=\'"\' u={{ x y }}'] }),
+  one('a host without a group that is named like one', 'all: {hosts: {a: {x: 1}, n1: }, children: {a: {vars: {y: 2}}, b: {hosts: {n2: }}}}\n'),
   one('reserved names are not printed', 'all: {hosts: {n1: {groups: 1, inventory_dir: 2, ansible_facts: 3, playbook_dir: 4, own: 5, omit: 6}}, vars: {group_names: [a]}}\n'),
   one('names from everywhere', 'grüppe: {hosts: {"nøde[1:2]": {"schlüssel ä": "ß😀"}}}\n"g-1.x": {hosts: {N_1.: }}\n'),
   one('a kubespray shape', `all:

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Vault } from 'ansible-vault';
 import { Secret } from '../../src/model/secret.ts';
+import { readAnsibleConfig } from '../../src/inventory/ansible-config.ts';
 import { listJson } from '../../src/inventory/list.ts';
 import { loadInventory } from '../../src/inventory/load.ts';
 import { filesOf, load, refusal } from './inventory-world.ts';
@@ -31,6 +32,7 @@ const broken: readonly (readonly [string, string, number, RegExp])[] = [
   ['groups in a circle', 'a: {children: {b: {children: {c: }}}}\nc: {children: {a: }}\n', 2, /contain each other/],
   ['all below another group', 'g: {children: {all: {hosts: {n1: }}}}\n', 1, /contain each other/],
   ['a plug-in', 'plugin: aws_ec2\nregions: [x]\n', 1, /plug-in "aws_ec2"/],
+  ['what ansible-inventory --list printed', '{"all": {"children": ["ungrouped"]},\n"_meta": {"hostvars": {}}}\n', 2, /_meta .* --list/],
   ['two documents', 'all: {hosts: {n1: }}\n---\nall: {hosts: {n2: }}\n', 2, /second YAML document/],
   ['an undefined alias', 'all: {hosts: {n1: *x}}\n', 1, /\*x/],
   ['an anchor defined twice', 'a: &x {hosts: {n1: }}\nb: &x {hosts: {n2: }}\n', 2, /second time/],
@@ -91,6 +93,23 @@ describe('an inventory that Ansible would half understand is refused', () => {
 
   it('TOML comes with the way out', async () => {
     assert.match((await refusal(load('', { files: { '/w/hosts.toml': '[a.hosts]\nn1 = {}\n' }, sources: ['hosts.toml'] }))).next, /ansible-inventory -i \/w\/hosts\.toml --list --yaml --export > hosts\.yaml/);
+  });
+
+  it('a folder with .ini beside others is not guessed at: old Ansible passes .ini over, new Ansible reads it', async () => {
+    const files = { '/f/a.yaml': 'all: {hosts: {n1: }}\n', '/f/b.ini': 'n2\n', '/g/b.ini': 'n2\n' };
+    const { what, next } = await refusal(load('', { files, sources: ['/f'] }));
+    assert.match(what, /^\/f\/b\.ini: .*before version 2\.19.*a\.yaml/);
+    assert.match(next, /inventory_ignore_extensions/);
+    assert.deepEqual([...(await load('', { files, sources: ['/g'] })).topology.hosts.keys()], ['n2']);
+    const config = (text: string) => readAnsibleConfig(filesOf({ '/w/ansible.cfg': `[defaults]\ninventory_ignore_extensions = ${text}\n` }), { cwd: '/w', home: '/', env: () => undefined });
+    assert.deepEqual([...(await load('', { files, sources: ['/f'], config: config('.ini') })).topology.hosts.keys()], ['n1']);
+    assert.deepEqual([...(await load('', { files, sources: ['/f'], config: config('.bak') })).topology.hosts.keys()], ['n1', 'n2']);
+  });
+
+  it('an empty -i, and a folder that may not be listed, say so', async () => {
+    assert.match((await refusal(load('', { sources: [''] }))).what, /-i is empty/);
+    const files = { ...filesOf({ '/f/a.yaml': 'all: {hosts: {n1: }}\n' }), list: () => { throw Object.assign(new Error('EACCES'), { code: 'EACCES' }); } };
+    assert.match((await refusal(loadInventory(files, { sources: ['/f'], cwd: '/w', extraVars: [] }))).what, /^\/f: may not be read \(permission denied\)/);
   });
 
   it('one broken file of a folder refuses them all', async () => {
