@@ -11,6 +11,7 @@ import { LocalShell } from './local-shell.ts';
 import { NodeDisk } from './node-disk.ts';
 import { Connector } from './ssh-connect.ts';
 import { targetOf } from './ssh-settings.ts';
+import { Passphrases } from './openssh-answers.ts';
 import { OpensshTransport } from './openssh-transport.ts';
 import { Ssh2Transport } from './ssh2-transport.ts';
 import { SshShell } from './ssh-shell.ts';
@@ -27,6 +28,8 @@ export interface OpenHostsDeps {
 /** Hands on every manager, in the same order. Nothing is connected before the first call on a host needs it. */
 export function openHosts(managers: readonly Manager[], deps: OpenHostsDeps): HostHands[] {
   const connector = new Connector(deps);
+  const passphrases = new Passphrases(deps.askSecret);
+  const note = deps.note ?? (() => undefined);
   let open = managers.filter(({ connection }) => connection === 'ssh').length;
   return managers.map((manager) => {
     const { name } = manager;
@@ -37,8 +40,8 @@ export function openHosts(managers: readonly Manager[], deps: OpenHostsDeps): Ho
       return new ShellHost({ name, shell: new LocalShell({ name, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) }), clock: deps.clock, local: true, ...times });
     }
     const target = () => targetOf(manager);
-    const transport = { ssh2: new Ssh2Transport(name, connector, target), openssh: new OpensshTransport(manager, target, deps.warn) };
-    const chosen = manager.transport === 'auto' ? new AutoTransport({ ...transport, manager, target, note: deps.note ?? (() => undefined) }) : transport[manager.transport];
+    const transport = { ssh2: new Ssh2Transport(name, connector, target), openssh: new OpensshTransport(manager, target, { passphrases, warn: deps.warn, note }) };
+    const chosen = manager.transport === 'auto' ? new AutoTransport({ ...transport, manager, target, note }) : transport[manager.transport];
     const shell = new SshShell({ name, transport: chosen, become, ...(manager.shell === undefined ? {} : { shell: [manager.shell] }) });
     const close = shell.close.bind(shell);
     // The bastions go when the last host that may need them has gone.

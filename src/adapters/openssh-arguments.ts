@@ -11,13 +11,13 @@ type Reach = Pick<Manager, 'address' | 'port' | 'user' | 'privateKeyFile' | 'ssh
 export function opensshArguments(manager: Reach, target: SshTarget): string[] {
   const { ssh } = manager;
   return [
-    ...insisted(target, ssh.words), ...keys(manager), ...option('HostKeyAlias', ssh.hostKeyAlias), ...way(manager, target),
+    ...insisted(target, ssh.words, target.password !== undefined), ...keys(manager), ...option('HostKeyAlias', ssh.hostKeyAlias), ...way(manager, target),
     ...(manager.port === undefined ? [] : ['-p', String(manager.port)]), ...(manager.user === undefined ? [] : ['-l', manager.user]),
   ];
 }
 
 /** What holds for the host and for every hop in front of it. */
-function insisted({ strict, connectTimeoutMs }: SshTarget, words: readonly string[]): string[] {
+function insisted({ strict, connectTimeoutMs }: SshTarget, words: readonly string[], password: boolean): string[] {
   return [
     // Somebody must be able to say what was let pass; else only errors.
     ...options({
@@ -25,6 +25,8 @@ function insisted({ strict, connectTimeoutMs }: SshTarget, words: readonly strin
       ControlPersist: 'no', ForwardAgent: 'no', ForwardX11: 'no', ClearAllForwardings: 'yes', RequestTTY: 'no', RemoteCommand: 'none', EscapeChar: 'none', UpdateHostKeys: 'no',
     }),
     ...words,
+    // Without a password of the inventory nothing but keys and tickets is tried, and a wrong one is not tried twice.
+    ...options(password ? { NumberOfPasswordPrompts: '1' } : { PasswordAuthentication: 'no', KbdInteractiveAuthentication: 'no' }),
     ...options({ ServerAliveInterval: '10', ServerAliveCountMax: '3' }),
   ];
 }
@@ -51,12 +53,17 @@ function through(hops: readonly string[], manager: Reach, target: SshTarget): st
   const { user, address, port } = hopOf(hops.at(-1)!);
   const before = hops.slice(0, -1);
   const words = [
-    manager.ssh.executable ?? 'ssh', ...insisted(target, manager.ssh.words.filter((word) => !/^HostName=/i.test(word))), ...option('ControlMaster', 'no'), ...option('ControlPath', 'none'), ...keys(manager),
+    manager.ssh.executable ?? 'ssh', ...insisted(target, wordsOfHops(manager.ssh.words), false), ...option('ControlMaster', 'no'), ...option('ControlPath', 'none'), ...keys(manager),
     ...(before.length === 0 ? [] : option('ProxyCommand', through(before, manager, target))),
     ...(port === undefined ? [] : ['-p', String(port)]), ...(user === undefined ? [] : ['-l', user]),
   ];
   // The ssh outside replaces %h and %p, and every other % is one of ours.
   return `${words.map((word) => quoted(word).replaceAll('%', '%%')).join(' ')} -W '[%h]:%p' -- ${quoted(address).replaceAll('%', '%%')}`;
+}
+
+/** What names the host itself is not for those in front of it. */
+function wordsOfHops(words: readonly string[]): string[] {
+  return words.filter((word, index) => !(/^HostName=/i.test(word) || (word === '-o' && /^HostName=/i.test(words[index + 1] ?? ''))));
 }
 
 function options(all: Readonly<Record<string, string>>): string[] { return Object.entries(all).flatMap(([key, value]) => option(key, value)); }

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import type { Secret } from '../model/secret.ts';
 import type { HostError } from '../ports/hosts.ts';
+import { Askpass, type Question } from './openssh-askpass.ts';
 import { environmentForOthers } from './run-program.ts';
 
 const UP = 'VAULTCTL-CONNECTED';
@@ -30,6 +32,8 @@ export interface OpensshCall {
   readonly address: string;
   /** For the connection and the login together. */
   readonly timeoutMs: number;
+  /** What it asks while it logs in; the time that an answer takes does not count. */
+  readonly answer: (question: Question) => Promise<Secret | undefined>;
   /** `code` undefined: it did not come up in time. */
   readonly failure: (code: number | undefined, said: string) => HostError;
 }
@@ -54,25 +58,36 @@ export class OpensshConnection {
   get alive(): boolean { return this.#alive; }
 
   /** @throws HostError as `failure` makes it */
-  static async open({ program, args, address, timeoutMs, failure }: OpensshCall): Promise<OpensshConnection> {
+  static async open({ program, args, address, timeoutMs, answer, failure }: OpensshCall): Promise<OpensshConnection> {
     const folder = privateFolder();
     const socket = join(folder, 's');
     const own = ['-M', '-N', '-S', socket, '-o', 'ControlMaster=yes', '-o', 'PermitLocalCommand=yes', '-o', `LocalCommand=echo ${UP}`];
-    const keeper = spawn('/bin/sh', ['-c', KEEPER, folder, program, ...own, ...args, '--', address], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
+    let since: NodeJS.Timeout | undefined;
+    let fail: (code: number | undefined) => void = () => undefined;
+    const within = () => { clearTimeout(since); since = setTimeout(() => fail(undefined), timeoutMs); };
+    const askpass = await Askpass.in(folder, async (question) => {
+      clearTimeout(since);
+      return answer(question).finally(within);
+    }).catch((error: unknown) => { rmSync(folder, { recursive: true, force: true }); throw error; });
+    const keeper = spawn('/bin/sh', ['-c', KEEPER, folder, program, ...own, ...args, '--', address], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], env: { ...opensshEnvironment(), ...askpass.environment }, detached: true });
     let said = '';
     keeper.stderr!.setEncoding('utf8').on('data', (chunk: string) => { said = (said + chunk).slice(-STDERR_LIMIT); });
     keeper.stdio[3]!.on('error', () => undefined);
     const connection = new OpensshConnection(socket, keeper, () => said);
     await new Promise<void>((resolve, reject) => {
-      const fail = (code: number | undefined) => { clearTimeout(timer); reject(failure(code, said)); };
-      const timer = setTimeout(() => { void connection.end(); fail(undefined); }, timeoutMs);
+      fail = (code) => { if (code === undefined) void connection.end(); reject(failure(code, said)); };
+      within();
       let out = '';
       keeper.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
         out = (out + chunk).slice(-STDERR_LIMIT);
-        if (out.includes(UP)) { clearTimeout(timer); resolve(); }
+        if (out.includes(UP)) resolve();
       });
       keeper.once('error', (error) => { said += error.message; fail(127); });
       keeper.once('close', (code) => fail(code ?? -1));
+    }).finally(() => {
+      fail = () => undefined;
+      clearTimeout(since);
+      askpass.close();
     });
     return connection;
   }

@@ -6,7 +6,7 @@ import type { SshTarget } from './ssh-settings.ts';
 const LINES_AT_MOST = 4;
 
 /** What the system's ssh said when it did not log in, as the error that the other transport would give. */
-export function opensshFailure(target: SshTarget, program: string, code: number | undefined, said: string): HostError {
+export function opensshFailure(target: SshTarget, program: string, code: number | undefined, said: string, unanswered: readonly string[] = []): HostError {
   const { name, user, hostname, port, connectTimeoutMs } = target;
   const at = `${user}@${hostname}:${port}`;
   const lines = linesOf(said);
@@ -26,7 +26,7 @@ export function opensshFailure(target: SshTarget, program: string, code: number 
     return new HostError(name, 'denied', `${at}: the host gave up after too many keys`, "name the right one: ansible_ssh_private_key_file, and ansible_ssh_common_args: '-o IdentitiesOnly=yes'");
   }
   if (/Permission denied/i.test(said)) {
-    return new HostError(name, 'denied', `${at}: login refused: ${why}`, `try by hand: ssh -p ${port} ${user}@${hostname} true   (then ansible_ssh_private_key_file, CertificateFile, ansible_user or the agent)`);
+    return new HostError(name, 'denied', `${at}: login refused: ${why}${unanswered.length === 0 ? '' : ` (asked and not answered: ${[...new Set(unanswered)].join(', ')})`}`, `try by hand: ssh -p ${port} ${user}@${hostname} true   (then ansible_ssh_private_key_file, CertificateFile, ansible_user or the agent)`);
   }
   return new HostError(name, 'unreachable', `${at}: ${why}`, mendTcp(why, hostname, port));
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Manager } from '../model/settings.ts';
 import { HostError } from '../ports/hosts.ts';
 import { opensshArguments } from './openssh-arguments.ts';
+import { LoginAnswers, type Passphrases } from './openssh-answers.ts';
 import { OpensshConnection, opensshEnvironment } from './openssh-connection.ts';
 import { letPass, opensshFailure } from './openssh-failure.ts';
 import type { RawChannel } from './script-channel.ts';
@@ -14,19 +15,25 @@ const ENDED_AT_MOST_MS = 2000;
 /** ssh's own, where the connection fails or is lost. */
 const SSH_FAILED = 255;
 
+export interface OpensshDeps {
+  readonly passphrases: Passphrases;
+  readonly warn: (text: string) => void;
+  readonly note: (text: string) => void;
+}
+
 /** Commands through the system's ssh: one login for the whole run, whose socket lies in a folder that only we can enter. */
 export class OpensshTransport implements Transport {
   readonly #manager: Manager;
   readonly #target: () => Promise<SshTarget>;
-  readonly #warn: (text: string) => void;
+  readonly #deps: OpensshDeps;
   readonly #children = new Set<ChildProcess>();
   #connection: Promise<OpensshConnection> | undefined;
   #closed = false;
 
-  constructor(manager: Manager, target: () => Promise<SshTarget>, warn: (text: string) => void) {
+  constructor(manager: Manager, target: () => Promise<SshTarget>, deps: OpensshDeps) {
     this.#manager = manager;
     this.#target = target;
-    this.#warn = warn;
+    this.#deps = deps;
   }
 
   /** Resolves when it is logged in. */
@@ -36,7 +43,7 @@ export class OpensshTransport implements Transport {
     const { socket } = await this.#connected();
     const args = opensshArguments(this.#manager, await this.#target());
     // What the host says must not be mixed with what ssh says. With no room on the connection (MaxSessions) ssh makes another.
-    const child = spawn(this.#program, ['-T', '-E', '/dev/null', '-S', socket, '-o', 'ControlMaster=no', ...args, '--', this.#manager.address, command], { stdio: ['pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
+    const child = spawn(this.#program, ['-T', '-E', '/dev/null', '-S', socket, '-o', 'ControlMaster=no', '-o', 'BatchMode=yes', ...args, '--', this.#manager.address, command], { stdio: ['pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
     this.#children.add(child);
     return {
       stdin: child.stdin, stdout: child.stdout, stderr: child.stderr,
@@ -66,11 +73,13 @@ export class OpensshTransport implements Transport {
   async #login(): Promise<OpensshConnection> {
     const { name, address } = this.#manager;
     const target = await this.#target().catch((error: unknown) => { throw error instanceof HostError ? error : new HostError(name, 'unreachable', (error as Error).message, undefined, { cause: error }); });
+    const answers = new LoginAnswers(target, address, this.#deps.passphrases, this.#deps.note);
     const made = await OpensshConnection.open({
-      program: this.#program, args: ['-o', 'BatchMode=yes', ...opensshArguments(this.#manager, target)], address, timeoutMs: target.connectTimeoutMs + LOGIN_MS,
-      failure: (code, said) => opensshFailure(target, this.#program, code, said),
+      program: this.#program, args: opensshArguments(this.#manager, target), address, timeoutMs: target.connectTimeoutMs + LOGIN_MS,
+      answer: (question) => answers.answer(question),
+      failure: (code, said) => opensshFailure(target, this.#program, code, said, answers.unanswered),
     });
-    for (const line of letPass(target, made.said())) this.#warn(line);
+    for (const line of letPass(target, made.said())) this.#deps.warn(line);
     return made;
   }
 

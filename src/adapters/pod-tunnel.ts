@@ -1,5 +1,8 @@
 import { Duplex } from 'node:stream';
 import WebSocket from 'ws';
+import { refusalIn } from '../kubernetes/rights.ts';
+import { ruleOf } from '../model/kube-right.ts';
+import { KubeError } from '../ports/kube.ts';
 import { WireError } from '../ports/vault.ts';
 import type { KubeHttp } from './kube-http.ts';
 
@@ -31,7 +34,7 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
     socket.once('unexpected-response', (request, response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => { if (chunks.length < 16) chunks.push(chunk); });
-      response.on('end', () => { fail(refusal(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))); request.destroy(); });
+      response.on('end', () => { fail(...refusal(kube.server, response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))); request.destroy(); });
     });
   });
   // What came with the answer to the upgrade may have been that nobody listens in the pod: http would wait for a close that was before it.
@@ -39,9 +42,12 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
   return tunnel;
 }
 
-function refusal(status: number, body: string): string {
-  const said = /"message":"((?:[^"\\]|\\.)*)"/.exec(body)?.[1] ?? body.slice(0, 200);
-  return status === 403 ? `${said} (the role needs create and get on pods/portforward)` : `${status} ${said}`;
+/** What it said, and where RBAC said no, the right that is missing. */
+function refusal(server: string, status: number, body: string): [string, KubeError?] {
+  const said = /"message":\s*"((?:[^"\\]|\\.)*)"/.exec(body)?.[1]?.replaceAll('\\"', '"') ?? body.slice(0, 200);
+  const found = status === 403 ? refusalIn(said) : undefined;
+  if (found === undefined) return [`${status} ${said}`];
+  return [`${said}; missing in its Role: ${found.rights.map(ruleOf).join(' ')}`, new KubeError('config', `${server}: ${said}`, undefined, { refusal: found })];
 }
 
 /** As a TCP socket as far as Node's http client is concerned. */

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openHosts } from '../../src/adapters/open-hosts.ts';
+import { Secret } from '../../src/model/secret.ts';
 import { type Manager, plainSsh, type SshOptions } from '../../src/model/settings.ts';
 import { HostError } from '../../src/ports/hosts.ts';
 import { manager, openDeps } from '../contract/host-benches.ts';
+import { notRun } from '../not-run.ts';
 import { type SshdWorld, startSshd } from './sshd.ts';
+import { makeSudoUser } from './sudo-user.ts';
 
 const POST_QUANTUM = 'sntrup761x25519-sha512@openssh.com';
 
@@ -141,6 +144,51 @@ describe('what ssh2 cannot do goes through the system\'s ssh', () => {
     await assert.rejects(by({ port: 1 }), refused('unreachable', /Connection refused/, /sshd running/));
     await assert.rejects(by({ address: 'no-such-host.invalid', connectTimeoutMs: 5000 }), refused('unreachable', /resolve/, /ansible_host/));
     await assert.rejects(by({}, { words: ['-o', 'Nonsense=yes'] }), refused('unreachable', /[Nn]onsense/));
+  });
+
+  it('an encrypted key is asked for once for all hosts, and a wrong passphrase again', async () => {
+    const locked = join(base, 'locked');
+    copyFileSync(plain.key, locked);
+    chmodSync(locked, 0o600);
+    execFileSync('ssh-keygen', ['-q', '-p', '-P', '', '-N', 'open sesame', '-f', locked]);
+    const asked: string[] = [];
+    const askSecret = (question: string) => { asked.push(question); return Promise.resolve(new Secret(asked.length === 1 ? 'wrong' : 'open sesame')); };
+    const hosts = plain.managers.map((to) => openHosts([reach(plain, { privateKeyFile: locked, transport: 'openssh' }, {}, to)], { ...openDeps, askSecret: askSecret as typeof openDeps.askSecret })[0]!);
+    await hosts[0]!.look({ files: [], folders: ['/'], limitBytes: 1 });
+    await Promise.all(hosts.map((host) => host.close()));
+    assert.deepEqual(asked, [`Enter passphrase for key '${locked}': `, `Enter passphrase for key '${locked}': `]);
+    asked.length = 0;
+    const both = openHosts(plain.managers.map((to) => reach(plain, { privateKeyFile: locked, transport: 'openssh' }, {}, to)), { ...openDeps, askSecret: ((question: string) => { asked.push(question); return Promise.resolve(new Secret('open sesame')); }) as typeof openDeps.askSecret });
+    await Promise.all(both.map((host) => host.look({ files: [], folders: ['/'], limitBytes: 1 })));
+    await Promise.all(both.map((host) => host.close()));
+    assert.equal(asked.length, 1);
+    await assert.rejects(look(reach(plain, { privateKeyFile: locked, transport: 'openssh' })), refused('denied', /asked and not answered: Enter passphrase for key '.*locked'/));
+  });
+
+  it('a password logs in, once, seen in no process; a wrong one and a missing one are denied', async () => {
+    if (userInfo().uid !== 0) { notRun('login with a password through the system\'s ssh', 'needs root to make a user with one'); return; }
+    const world = await startSshd({ world: join(base, 'passwords'), names: ['m1'], net: 179, config: ['PasswordAuthentication yes', 'PubkeyAuthentication no'] });
+    const user = makeSudoUser('none');
+    const by = (password: Secret | undefined) => look(reach(world, { transport: 'openssh', user: user.name, privateKeyFile: undefined, password }));
+    try {
+      assert.deepEqual(await by(new Secret(user.password)), []);
+      let over = false;
+      const seen = new Set<string>();
+      const login = by(new Secret(user.password)).finally(() => { over = true; });
+      for (let round = 0; round < 200 && !over; round += 1) {
+        for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+          for (const kind of ['cmdline', 'environ']) { try { if (readFileSync(`/proc/${pid}/${kind}`, 'latin1').includes(user.password)) seen.add(`${pid}/${kind}`); } catch { /* it has ended */ } }
+        }
+        await new Promise((resolve) => { setTimeout(resolve, 5); });
+      }
+      await login;
+      assert.deepEqual([...seen], []);
+      await assert.rejects(by(new Secret('wrong-password')), (error) => error instanceof HostError && error.kind === 'denied' && !error.message.includes('wrong-password'));
+      await assert.rejects(by(undefined), refused('denied', /login refused/));
+    } finally {
+      user.remove();
+      await world.stop();
+    }
   });
 
   it('goes through bastions, each as strict and with the same keys, and through a ProxyCommand', async () => {

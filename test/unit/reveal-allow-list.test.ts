@@ -10,6 +10,7 @@ const src = fileURLToPath(new URL('../../src', import.meta.url));
 const allowed: Record<string, string> = {
   'adapters/script-channel.ts': 'the sudo password goes to sudo, on its standard input, when it asks',
   'adapters/ssh-auth.ts': 'passphrases open keys in memory, the password goes to sshd inside the encrypted session',
+  'adapters/openssh-askpass.ts': 'the password of a host or the passphrase of a key goes to the system\'s ssh, through a named pipe that only we can open',
   'adapters/vault-http.ts': 'shares and tokens go onto the wire to Vault',
   'credentials/key-file.ts': 'the text of the file that a manager keeps',
   'credentials/shamir.ts': 'shares are combined and split in memory',
