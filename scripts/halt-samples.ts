@@ -37,6 +37,13 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   nodesBehind: { '': haltTexts.nodesBehind([{ host: vaults[2]!, why: '4812 raft entries behind the leader' }], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
   kubernetesUnreachable: { '': haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory) },
+  kubernetesForbidden: {
+    '': haltTexts.kubernetesForbidden('system:serviceaccount:vault:vaultctl', [
+      { verb: 'patch', group: 'apps', resource: 'statefulsets', namespace: 'vault', name: 'vault' }, { verb: 'delete', group: '', resource: 'persistentvolumeclaims', namespace: 'vault', name: 'data-vault-0' },
+    ], undefined, inventory),
+    during: haltTexts.kubernetesForbidden('system:serviceaccount:vault:vaultctl', [{ verb: 'create', group: '', resource: 'serviceaccounts/token', namespace: 'default', name: 'application-sa' }], 'verify: a service account logs in, reads what its policy gives, and nothing else', inventory),
+    cluster: haltTexts.kubernetesForbidden(undefined, [{ verb: 'patch', group: 'storage.k8s.io', resource: 'storageclasses', name: 'fast' }], 'bring about what comes before the chart', inventory),
+  },
   podsNotThere: { '': haltTexts.podsNotThere([{ host: 'vault-1', why: 'unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims; PVC data-vault-1 is Pending (storage class fast): storageclass.storage.k8s.io "fast" not found' }], 120, inventory) },
   chartFailed: {
     '': haltTexts.chartFailed('helm ended with 1', ['Error: failed to download "hashicorp/vault" at version "0.99.0"'], undefined, inventory),

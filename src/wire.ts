@@ -7,8 +7,8 @@ import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
 import { Terminal } from './adapters/terminal.ts';
 import type { Ways } from './adapters/vault-http.ts';
 import type { Machine, World } from './commands/context.ts';
-import { Halt, messageOf, UsageError } from './model/halt.ts';
-import { haltTexts } from './model/halts.ts';
+import { kubernetesHalt } from './kubernetes/rights.ts';
+import { messageOf, UsageError } from './model/halt.ts';
 import type { Manager, Settings } from './model/settings.ts';
 import type { ClusterNode } from './ports/cluster.ts';
 import type { Event } from './ports/operator.ts';
@@ -47,7 +47,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     import('./adapters/open-hosts.ts'), import('./adapters/vault-http.ts'), import('./vault/eyes.ts'), import('./vault/hands.ts'),
   ]);
   const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }), note: (text) => operator.tell({ is: 'note', text }) });
-  const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error; });
+  const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? kubernetesHalt(error, settings.inventory) : error; });
   const wire = new HttpWire({ get ca() { return settings.vault.ca ?? pods?.ca(); }, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
   const end = journalOn(master, hosts.find(({ name }) => name === settings.master));

@@ -1,3 +1,4 @@
+import { kubernetesHalt } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
@@ -79,7 +80,7 @@ async function take(step: Step<never, unknown>, record: unknown, hands: Hands & 
 /** A node or a manager went away in the middle: the operator reads which, and that the same command goes on from there. */
 function cutOff(error: unknown, during: string, flow: string, { settings: { inventory } }: Hands): unknown {
   if (error instanceof WireError) return new Halt(haltTexts.vaultCutOff(during, messageOf(error), inventory), { cause: error });
-  if (error instanceof KubeError) return new Halt(haltTexts.kubernetesUnreachable(`${during}: ${error.message}`, error.mend, inventory), { cause: error });
+  if (error instanceof KubeError) return kubernetesHalt(error, inventory, during);
   if (error instanceof HostError && error.kind === 'fenced') return new Halt(haltTexts.lockLost(`${error.host}: ${error.message}`, flow, inventory), { cause: error });
   if (error instanceof HostError) return new Halt(haltTexts.managerCutOff(error.host, during, messageOf(error), error.mend, inventory), { cause: error });
   return error;

@@ -1,4 +1,5 @@
 import { type HeldLease, type LeasePlace, nameOf, takeLease } from '../kubernetes/lease.ts';
+import { kubernetesHalt } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
@@ -48,7 +49,7 @@ async function leaseFor({ settings, words, nowMs, tell }: LockWish, open: () => 
   } catch (error) {
     if (error instanceof Halt && error.text.code === 'locked') throw error;
     // Vault is reached another way, and goes on without its API server.
-    if (settings.kubernetes?.reach !== 'address') throw error instanceof KubeError ? new Halt(haltTexts.kubernetesUnreachable(error.message, error.mend, settings.inventory), { cause: error }) : error;
+    if (settings.kubernetes?.reach !== 'address') throw error instanceof KubeError ? kubernetesHalt(error, settings.inventory) : error;
     without(messageOf(error));
   }
   return undefined;

@@ -1,4 +1,5 @@
 import type { HaltText } from './halt.ts';
+import { canI, inWords, type KubeRight, ruleOf, shippedIn } from './kube-right.ts';
 
 interface Missing { readonly host: string; readonly why: string }
 
@@ -10,6 +11,22 @@ export const deployHalts = {
     safe: ['No Vault that answers is initialised yet: no keys are at stake.'],
     notDone: ['Vault was not initialised: what a silent pod would have said is not guessed.'],
     next: ['mend what stands above', `vaultctl status -i ${inventory}`, `vaultctl install -i ${inventory}   (--timeout SECONDS waits longer; --allow-missing-node POD goes on without one)`],
+  }),
+  kubernetesForbidden: (user: string | undefined, rights: readonly KubeRight[], during: string | undefined, inventory: string): HaltText => ({
+    code: 'kubernetes-forbidden', exit: 'unreachable', what: 'Kubernetes refuses vaultctl a right that it needs',
+    details: [
+      ...(during === undefined ? [] : [`during: ${during}`]), `refused to ${user ?? 'the user of the kubeconfig'}:`, ...rights.map((right) => `  ${inWords(right)}`),
+      ...[...new Set(rights.map(({ namespace }) => namespace))].flatMap((namespace) => [
+        namespace === undefined ? 'missing in a ClusterRole that is bound to it:' : `missing in a Role of namespace ${namespace} that is bound to it:`,
+        ...new Set(rights.filter((right) => right.namespace === namespace).map((right) => `  ${ruleOf(right)}`)),
+      ]),
+    ],
+    safe: ['What was refused was not done.', 'Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.'],
+    notDone: [during === undefined ? 'Nothing was touched.' : 'What the right is needed for, and what stands after it.'],
+    next: [
+      ...new Set(rights.map((right) => { const file = shippedIn(right); return file === undefined ? 'add the above to a Role that is bound to it   (docs/kubernetes.md, "Rights")' : `kubectl apply -f deploy/kubernetes/${file}   (has it; names and namespaces in it are yours to change: docs/kubernetes.md, "Rights")`; })),
+      `${canI(rights[0]!, user)}   (says yes then)`, 'the same command again', `vaultctl status -i ${inventory}`,
+    ],
   }),
   chartFailed: (what: string, said: readonly string[], mend: string | undefined, inventory: string): HaltText => ({
     code: 'chart-failed', exit: 'resumable', what: `The chart is not installed as the inventory wants: ${what}`, details: said,

@@ -1,3 +1,5 @@
+import type { KubeRight } from '../model/kube-right.ts';
+
 /**
  * The wire to a Kubernetes API server: one request, one answer. What a pod, a claim or a Lease means is above it
  * (src/kubernetes/), and so runs unmodified on a simulated server.
@@ -30,10 +32,13 @@ export interface KubeAnswer {
 export class KubeError extends Error {
   readonly reached: 'before' | 'unknown' | 'config';
   readonly mend: string | undefined;
-  constructor(reached: 'before' | 'unknown' | 'config', message: string, mend?: string, options?: ErrorOptions) {
+  /** Where RBAC said no: to whom, and what. */
+  readonly refusal: { readonly user: string | undefined; readonly rights: readonly KubeRight[] } | undefined;
+  constructor(reached: 'before' | 'unknown' | 'config', message: string, mend?: string, options?: ErrorOptions & { readonly refusal?: KubeError['refusal'] }) {
     super(message, options);
     this.name = 'KubeError';
     this.reached = reached;
     this.mend = mend;
+    this.refusal = options?.refusal;
   }
 }

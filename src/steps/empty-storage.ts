@@ -5,6 +5,7 @@ import { reached, refuseUnseen, snapshotsOn, type Survey, survey } from '../engi
 import type { Eyes, Hands } from '../engine/world.ts';
 import { type Emptying, emptyingOf } from '../kubernetes/emptying-note.ts';
 import { claimsOf, deleteExactly, heldBy, noted, noteEmptying, podsIn, remaining, retainedVolumes, scaleBack, scaleToNothing, vaultSet, type VolumeClaim } from '../kubernetes/emptying.ts';
+import { lackedOf, type Refusal } from '../kubernetes/rights.ts';
 import { findVaultPods, type Pod } from '../kubernetes/vault-pods.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
@@ -33,7 +34,10 @@ function confirm(flow: string, purpose: Purpose): Step<Scene, Scene> {
   const means = purpose === 'reinitialise' ? 'ALL SECRETS IN THIS VAULT WILL BE LOST.' : 'What this Vault stores now will be deleted; the snapshot takes its place.';
   return {
     name: 'confirm-emptying', title: 'ask for the name of the cluster', kind: 'repeat',
-    look: async () => ({ is: 'pending' }),
+    look: async (eyes) => {
+      const lacked = await lackedToEmpty(eyes);
+      return lacked === undefined ? { is: 'pending' } : { is: 'stuck', halt: new Halt(haltTexts.kubernetesForbidden(lacked.user, lacked.rights, undefined, eyes.settings.inventory)) };
+    },
     act: async (hands, scene) => {
       const { kube, settings } = await inKubernetes(hands);
       const set = await vaultSet(kube, settings);
@@ -46,6 +50,20 @@ function confirm(flow: string, purpose: Purpose): Step<Scene, Scene> {
       return scene;
     },
   };
+}
+
+/** Before anything is asked or touched: a run that may scale down and not delete would leave a Vault that is only stopped. */
+async function lackedToEmpty(eyes: Eyes): Promise<Refusal | undefined> {
+  const { kube, settings } = await inKubernetes(eyes);
+  const { set, names } = await findVaultPods(kube, settings);
+  if (set === undefined) return undefined;
+  const { namespace } = settings;
+  const claims = emptyingOf(set)?.claims ?? (await claimsOf(kube, settings, set)).map(noted);
+  return lackedOf(kube, [
+    { verb: 'patch', group: 'apps', resource: 'statefulsets', namespace, name: set.metadata.name },
+    ...names.map((name) => ({ verb: 'delete', group: '', resource: 'pods', namespace, name })),
+    ...claims.map(({ name }) => ({ verb: 'delete', group: '', resource: 'persistentvolumeclaims', namespace, name })),
+  ]);
 }
 
 /** Renamed, not deleted; from here on any set of keys on a manager is one that nobody has rejected. */
@@ -131,7 +149,8 @@ function deleteClaims(flow: string): Step<Emptying, Emptying> {
         await lastLook(hands, note, flow);
         stopWhereAsked(flow, hands);
         if (!(await deleteExactly(kube, `/api/v1/namespaces/${settings.namespace}/persistentvolumeclaims/${metadata.name}`, metadata.uid))) {
-          throw new KubeError('config', `${kube.server}: no right to delete PVC ${settings.namespace}/${metadata.name}`, 'docs/kubernetes.md lists the rights that vaultctl needs');
+          const right = { verb: 'delete', group: '', resource: 'persistentvolumeclaims', namespace: settings.namespace, name: metadata.name };
+          throw new KubeError('config', `${kube.server}: no right to delete PVC ${settings.namespace}/${metadata.name}`, undefined, { refusal: { user: undefined, rights: [right] } });
         }
       }
       await until(hands, flow, async () => {

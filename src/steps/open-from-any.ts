@@ -2,6 +2,7 @@ import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
 import { lookAtManager, type ManagerSight, type NodeSight, papersOf } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
+import { refuseForbidden } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
@@ -88,6 +89,7 @@ function refuse(eyes: Eyes, nodes: readonly NodeSight[]): void {
   const answered = nodes.filter((sight) => sight.reached);
   const other = answered.find(({ status }) => status.type !== 'shamir');
   if (other !== undefined) throw new Halt(haltTexts.autoUnseal(other.status.type));
+  if (answered.length === 0) refuseForbidden(nodes.map((sight) => (sight.reached ? undefined : sight.error)), eyes.settings.inventory);
   if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory));
   if (answered.every(({ status }) => !status.initialized)) throw new Halt(haltTexts.notInitialised('unseal', eyes.settings.inventory));
 }

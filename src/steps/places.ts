@@ -2,6 +2,7 @@ import { isIntent } from '../engine/candidates.ts';
 import { each } from '../engine/each-host.ts';
 import { type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
+import { refuseForbidden } from '../kubernetes/rights.ts';
 import { messageOf } from '../model/halt.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type FileOperation, HostError, type HostHands } from '../ports/hosts.ts';
@@ -27,7 +28,9 @@ export function missingOf(eyes: Eyes, survey: Survey): { host: string; why: stri
     .map(({ manager, error }) => ({ host: manager.name, why: error.message, mend: error.mend }));
 }
 
+/** @throws Halt where a node is silent because Kubernetes refuses us the way to it */
 export function missingNodesOf(eyes: Eyes, survey: Survey): { host: string; why: string }[] {
+  refuseForbidden(survey.nodes.map((sight) => (sight.reached ? undefined : sight.error)), eyes.settings.inventory);
   return survey.nodes.flatMap((sight) => (sight.reached || eyes.settings.allowMissingNodes.includes(sight.node.name) ? [] : [{ host: sight.node.name, why: sight.error.message }]));
 }
 

@@ -5,6 +5,7 @@ import { lookAtNode } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { noSet, podReasons } from '../kubernetes/pod-reasons.ts';
 import { findVaultPods } from '../kubernetes/vault-pods.ts';
+import { refuseForbidden } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { KubeError } from '../ports/kube.ts';
@@ -71,6 +72,7 @@ async function lookAgain(hands: Hands): Promise<Waiting> {
 
 async function waitingFor(eyes: Eyes): Promise<Waiting> {
   const sights = await each(eyes.nodes, (node) => lookAtNode(eyes, node));
+  refuseForbidden(sights.map((sight) => (sight.is === 'ok' ? undefined : sight.error)), eyes.settings.inventory);
   return {
     initialised: sights.some((sight) => sight.is === 'ok' && sight.value.reached && sight.value.status.initialized),
     missing: sights.flatMap((sight, index) => {

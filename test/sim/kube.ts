@@ -15,7 +15,8 @@ import { type Controlled, Controllers, type ControllersOptions } from './kube-co
  * - The wire (one for each process) asks its hook before and after each request: `refuse` (nobody listens), `lose` (before:
  *   the request never came; after: the answer did not), or a status that is answered instead (403, 429, 500). A throw or a
  *   promise of the hook passes through to the caller: that is how its own process dies.
- * - `down`: nobody listens until it is up again. `forbid`: paths whose requests are 403.
+ * - `down`: nobody listens until it is up again. `forbid`: paths whose requests are 403, in RBAC's words; who asks for his
+ *   rights before (SelfSubjectAccessReview) is told the same.
  * - Not modelled: watches, admission, server-side apply, selectors other than equality, a stale read from a follower.
  */
 export interface KubeObject {
@@ -32,6 +33,9 @@ export type KubeFate = 'refuse' | 'lose' | { readonly status: number } | undefin
 export type KubeHook = (call: KubeCall) => KubeFate | void | Promise<KubeFate | void>;
 
 const ITEM = /^(.*\/(?:pods|persistentvolumeclaims|persistentvolumes|statefulsets|leases|secrets|serviceaccounts))(?:\/([^/]+))?$/;
+
+const USER = 'system:serviceaccount:vault:vaultctl';
+const VERBS: Readonly<Record<string, readonly string[]>> = { GET: ['get', 'list'], POST: ['create'], PUT: ['update'], PATCH: ['patch'], DELETE: ['delete'] };
 
 export class SimKube implements Controlled {
   readonly objects = new Map<string, KubeObject>();
@@ -78,7 +82,9 @@ export class SimKube implements Controlled {
   serve({ method, path: asked, body }: KubeRequest): KubeAnswer {
     this.controllers.tick();
     const [path = '', query = ''] = asked.split('?');
-    if (this.forbid.some((rule) => rule.method === method && rule.path.test(path))) return no(403, `${method} ${path} is forbidden`);
+    if (this.forbid.some((rule) => rule.method === method && rule.path.test(path))) return no(403, refusalOf(method, path));
+    if (method === 'POST' && path.endsWith('/selfsubjectaccessreviews')) return { status: 201, body: { status: { allowed: !this.#forbids(body) } } };
+    if (method === 'POST' && path.endsWith('/selfsubjectreviews')) return { status: 201, body: { status: { userInfo: { username: USER } } } };
     const [, list, name] = ITEM.exec(path) ?? [];
     if (list === undefined) return no(404, `the server could not find the requested resource ${path}`);
     if (name === undefined) return method === 'POST' ? this.#create(list, body as KubeObject) : this.#listed(list, query);
@@ -92,6 +98,12 @@ export class SimKube implements Controlled {
       case 'DELETE': return this.#remove(key, found, body as { preconditions?: { uid?: string; resourceVersion?: string } } | undefined);
       default: return no(405, `${method} is not allowed`);
     }
+  }
+
+  #forbids(review: unknown): boolean {
+    const { verb, group, resource, namespace, name } = (review as { spec: { resourceAttributes: Record<string, string | undefined> } }).spec.resourceAttributes;
+    const path = `${group === '' ? '/api/v1' : `/apis/${group}/v1`}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${resource}${name === undefined ? '' : `/${name}`}`;
+    return this.forbid.some((rule) => VERBS[rule.method]?.includes(verb!) === true && rule.path.test(path));
   }
 
   #listed(list: string, query: string): KubeAnswer {
@@ -122,6 +134,13 @@ export class SimKube implements Controlled {
     this.controllers.remove(key, found);
     return { status: 200, body: found };
   }
+}
+
+/** As RBAC says it. */
+function refusalOf(method: string, path: string): string {
+  const [, group = '', namespace, resource, name] = /^\/(?:api|apis\/([^/]+))\/v1(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?$/.exec(path) ?? [];
+  const verb = name === undefined && method === 'GET' ? 'list' : VERBS[method]?.[0];
+  return `${resource}${group === '' ? '' : `.${group}`}${name === undefined ? '' : ` "${name}"`} is forbidden: User "${USER}" cannot ${verb} resource "${resource}" in API group "${group}"${namespace === undefined ? ' at the cluster scope' : ` in the namespace "${namespace}"`}`;
 }
 
 function no(status: number, message: string): KubeAnswer { return { status, body: { kind: 'Status', message } }; }
