@@ -39,8 +39,8 @@ export class Helm implements HelmHands {
     return { name: field('name'), version: field('version') };
   }
 
-  async install(): Promise<void> {
-    const { chart, repo, version, values } = this.#settings;
+  async install(kept?: string): Promise<void> {
+    const { chart, repo, version = kept, values } = this.#settings;
     await this.#run([
       'upgrade', '--install', this.#kubernetes.release, chart, '--create-namespace', '--timeout', `${Math.ceil(this.#timeoutMs / 1000)}s`,
       ...(repo === undefined ? [] : ['--repo', repo]), ...(version === undefined ? [] : ['--version', version]), ...this.#where(), '-f', '-',

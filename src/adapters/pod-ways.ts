@@ -19,6 +19,7 @@ export class PodWays implements Ways {
   readonly #settings: KubernetesSettings;
   readonly #open = new Map<PodTunnel, string>();
   #serviceName = '';
+  #setName = '';
   #watch: NodeJS.Timeout | undefined;
 
   constructor(kube: KubeHttp, settings: KubernetesSettings) {
@@ -29,7 +30,8 @@ export class PodWays implements Ways {
   /** Every pod that shall be there, as a node of the cluster. @throws KubeError */
   async nodes(): Promise<ClusterNode[]> {
     const found = await findVaultPods(this.#kube, this.#settings);
-    this.#serviceName = found.set?.spec.serviceName ?? `${this.#settings.release}-internal`;
+    this.#setName = found.set?.metadata.name ?? this.#settings.release;
+    this.#serviceName = found.set?.spec.serviceName ?? `${this.#setName}-internal`;
     const { port, namespace } = this.#settings;
     const scheme = this.#settings.scheme ?? schemeOf(found, port) ?? 'https';
     return found.names.map((name) => ({ name, address: `${scheme}://${name}.${namespace}.pod:${port}`, joinAddress: `${scheme}://${name}.${this.#serviceName}:${port}` }));
@@ -40,12 +42,16 @@ export class PodWays implements Ways {
     return pod === undefined ? undefined : () => this.#connect(pod, url.origin);
   }
 
-  /** The names that a chart's certificate is made for; 127.0.0.1 is what Vault's own command line in the pod uses. */
+  /**
+   * The names that a chart's certificate is made for: the pod's behind its headless Service, that Service's own, the one
+   * named as the set (release `prod` of chart `vault` makes both `prod-vault`); 127.0.0.1 is what Vault's own command line
+   * in the pod uses.
+   */
   names(url: URL): readonly string[] {
-    const { namespace, release } = this.#settings;
-    const pod = podOf(url, namespace) ?? release;
-    const service = this.#serviceName;
-    return [`${pod}.${service}`, `${pod}.${service}.${namespace}.svc`, `${pod}.${service}.${namespace}.svc.cluster.local`, `${release}.${namespace}.svc`, `${release}.${namespace}.svc.cluster.local`, `${release}.${namespace}`, release, 'localhost', '127.0.0.1'];
+    const { namespace } = this.#settings;
+    const pod = podOf(url, namespace) ?? this.#setName;
+    const longer = (name: string) => [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`];
+    return [...longer(`${pod}.${this.#serviceName}`), ...longer(this.#setName), ...longer(this.#serviceName), pod, 'localhost', '127.0.0.1'];
   }
 
   async #connect(name: string, address: string): Promise<Duplex> {

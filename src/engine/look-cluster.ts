@@ -16,7 +16,7 @@ export interface PodSight {
   /** The machine it runs on. */
   readonly node: string | undefined;
   readonly restarts: number;
-  /** As Vault itself labels its pod, where its configuration has it do so. */
+  /** As Vault or OpenBao itself labels its pod, where its configuration has it do so. */
   readonly labelled: 'sealed' | 'active' | 'standby' | undefined;
 }
 
@@ -61,15 +61,16 @@ function within(kube: KubeWire, timeoutMs: number): KubeWire {
 
 function releaseOf(set: StatefulSet | undefined): { release: string | undefined; chart: string | undefined } {
   const { labels = {}, annotations = {} } = set?.metadata ?? {};
-  return { release: annotations['meta.helm.sh/release-name'] ?? labels['app.kubernetes.io/instance'], chart: labels['helm.sh/chart'] };
+  // The charts of Vault and OpenBao label their pods with it, and not the set.
+  return { release: annotations['meta.helm.sh/release-name'] ?? labels['app.kubernetes.io/instance'], chart: labels['helm.sh/chart'] ?? set?.spec.template.metadata?.labels?.['helm.sh/chart'] };
 }
 
 function podSight(name: string, pod: Pod | undefined): PodSight {
-  const { labels = {} } = pod?.metadata ?? {};
+  const label = (name: string) => pod?.metadata.labels?.[`vault-${name}`] ?? pod?.metadata.labels?.[`openbao-${name}`];
   return {
     name, phase: pod?.status?.phase ?? 'missing', why: whyNot(pod), node: pod?.spec.nodeName,
     restarts: (pod?.status?.containerStatuses ?? []).reduce((sum, { restartCount }) => sum + restartCount, 0),
-    labelled: labels['vault-sealed'] === 'true' ? 'sealed' : labels['vault-active'] === 'true' ? 'active' : labels['vault-active'] === 'false' ? 'standby' : undefined,
+    labelled: label('sealed') === 'true' ? 'sealed' : label('active') === 'true' ? 'active' : label('active') === 'false' ? 'standby' : undefined,
   };
 }
 

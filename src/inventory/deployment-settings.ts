@@ -11,6 +11,7 @@ interface Here { readonly inventory: Inventory; readonly readings: readonly Host
 
 const HELM: readonly string[] = ['vault_helm_chart', 'vault_helm_repo', 'vault_helm_version', 'vault_helm_values', 'vault_helm_binary'];
 const NAMES = [...HELM, 'vault_install_pre', 'vault_install_post'];
+const EXACT_HINT = 'Write it in full, 0.30.0: a range would be another chart tomorrow, and nothing could say whether the release is as wanted.';
 const EXACT = /^v?\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/;
 
 /** `vault_helm_*`, `vault_install_pre`, `vault_install_post`. Files are read now: what is wrong in them is said before anything is touched. */
@@ -37,13 +38,25 @@ function helmFrom(here: Here): HelmSettings | undefined {
   const repo = text('vault_helm_repo');
   if (repo !== undefined && (!URL.canParse(repo.value) || !/^https?:$/.test(new URL(repo.value).protocol))) refuse(repo.place, 'vault_helm_repo must be the URL of a chart repository', 'For example https://helm.releases.hashicorp.com');
   if (repo !== undefined && new URL(repo.value).password !== '') refuse(repo.place, 'vault_helm_repo holds a password: every user of this machine would see it in the list of processes', 'Log in once with `helm repo add`, and write vault_helm_chart: REPO/NAME.');
-  const version = text('vault_helm_version');
-  if (version !== undefined && !EXACT.test(version.value)) refuse(version.place, `vault_helm_version must be one version, not ${JSON.stringify(version.value)}`, 'Write it in full, 0.30.0: a range would be another chart tomorrow, and nothing could say whether the release is as wanted.');
   const binary = text('vault_helm_binary')?.value ?? 'helm';
   return {
-    chart: chartFrom(here, chart, repo), repo: repo?.value, version: version?.value, values: valuesFrom(here),
+    chart: chartFrom(here, chart, repo), repo: repo?.value, version: versionFrom(chart, text('vault_helm_version')), values: valuesFrom(here),
     binary: binary.includes('/') ? absolute(atHome(binary, home), inventory.cwd) : binary,
   };
+}
+
+/** One version: of `vault_helm_version`, or of the tag in an `oci://` reference. */
+function versionFrom(chart: Read<string>, said: Read<string> | undefined): string | undefined {
+  if (said !== undefined && !EXACT.test(said.value)) refuse(said.place, `vault_helm_version must be one version, not ${JSON.stringify(said.value)}`, EXACT_HINT);
+  if (!chart.value.startsWith('oci://')) return said?.value;
+  if (/^oci:\/\/[^/]*@/.test(chart.value)) refuse(chart.place, 'vault_helm_chart holds a user or a password: every user of this machine would see it in the list of processes', 'Log in once with `helm registry login`.');
+  const [reference = '', digest] = chart.value.split('@');
+  // A tag cannot hold a plus sign: registries have an underscore there.
+  const tag = /:([^/]*)$/.exec(reference.slice('oci://'.length))?.[1]?.replaceAll('_', '+');
+  if (tag !== undefined && !EXACT.test(tag)) refuse(chart.place, `vault_helm_chart must name one version, not ${JSON.stringify(tag)}`, EXACT_HINT);
+  if (tag !== undefined && said !== undefined && tag !== said.value) refuse(said.place, `vault_helm_version is ${said.value}, and vault_helm_chart names ${tag}: which of them?`, 'Remove one of them.');
+  if (digest !== undefined && tag === undefined && said === undefined) refuse(chart.place, 'vault_helm_chart has a digest and no version: nothing could say whether the release is as wanted', 'Write oci://REGISTRY/NAME:VERSION@DIGEST, or set vault_helm_version.');
+  return said?.value ?? tag;
 }
 
 function chartFrom({ inventory, home }: Here, { value, place }: Read<string>, repo: Read<string> | undefined): string {

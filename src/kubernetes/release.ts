@@ -25,7 +25,16 @@ export function releaseDifferences(found: Release | undefined, wanted: HelmSetti
 /** helm 3 and 4 hold a release while it is being changed; one that was ended in the middle holds it for ever. */
 export function isStuck({ status }: Release): boolean { return status.startsWith('pending-') || status === 'uninstalling'; }
 
-function chartName(chart: string): string { return chart.replace(/:[^/]*$/, '').split('/').at(-1) ?? chart; }
+/**
+ * The version that an upgrade must keep, where the inventory names none: helm by itself would take the newest that the
+ * repository has, and a changed number of replicas would bring another Vault along. Undefined: nothing to keep.
+ */
+export function keptVersion(found: Release | undefined, { chart, version }: HelmSettings): string | undefined {
+  return found === undefined || version !== undefined || chart.startsWith('/') || found.chart !== chartName(chart) ? undefined : found.version;
+}
+
+/** Without its tag or digest, of a reference into a registry. */
+function chartName(chart: string): string { return (chart.split('/').at(-1) ?? chart).replace(/[:@].*$/, ''); }
 function bare(version: string): string { return version.replace(/^v/, '').replace(/\+.*$/, ''); }
 
 /** Values that are null are taken away by helm: they are as good as not there. */

@@ -12,7 +12,7 @@ export interface Deployment {
 }
 
 export interface HelmSettings {
-  /** `hashicorp/vault`, `vault` (with `repo`), `oci://…`, or the absolute path of a folder or archive. */
+  /** `hashicorp/vault`, `vault` (with `repo`), `oci://…` (its tag is `version`), or the absolute path of a folder or archive. */
   readonly chart: string;
   readonly repo: string | undefined;
   /** An exact one: a range would be another chart tomorrow. Undefined: whatever version is there is as wanted. */

@@ -21,8 +21,8 @@ export interface HelmEyes {
 }
 
 export interface HelmHands extends HelmEyes {
-  /** `helm upgrade --install`, without waiting for pods. @throws HelmError */
-  install(): Promise<void>;
+  /** `helm upgrade --install`, without waiting for pods. @param kept the version that shall stay, where the inventory names none. @throws HelmError */
+  install(kept?: string): Promise<void>;
 }
 
 /** `missing`: there is no such program. `failed`: it ended with an error, and its last lines say which. */

@@ -1,6 +1,6 @@
 import type { Step } from '../engine/flow.ts';
 import type { Eyes } from '../engine/world.ts';
-import { isStuck, releaseDifferences } from '../kubernetes/release.ts';
+import { isStuck, keptVersion, releaseDifferences } from '../kubernetes/release.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { HelmError } from '../ports/helm.ts';
@@ -19,7 +19,8 @@ export const installChart: Step<undefined, undefined> = {
     return differences.length === 0 ? { is: 'done', out: undefined } : { is: 'pending', out: undefined };
   },
   act: async (hands) => {
-    await said(hands, () => hands.helmHands!.install());
+    const wanted = hands.settings.deployment.helm!;
+    await said(hands, async () => hands.helmHands!.install(wanted.version === undefined ? keptVersion(await hands.helmHands!.release(), wanted) : undefined));
     await hands.findNodes?.();
     return undefined;
   },

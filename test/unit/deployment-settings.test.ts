@@ -21,6 +21,14 @@ describe('the chart in an inventory', () => {
     assert.equal(await chart('vault_helm_chart: vault-0.30.0.tgz', { '/w/vault-0.30.0.tgz': 'x' }), '/w/vault-0.30.0.tgz');
   });
 
+  it('of a registry has its version in its tag, or beside it', async () => {
+    const helm = async (vars: string) => { const { helm: found } = await deployment(vars); return [found?.chart, found?.version]; };
+    assert.deepEqual(await helm('vault_helm_chart: oci://r.example.com:5000/charts/vault'), ['oci://r.example.com:5000/charts/vault', undefined]);
+    assert.deepEqual(await helm('vault_helm_chart: oci://r.example.com:5000/charts/vault:0.30.0_mine'), ['oci://r.example.com:5000/charts/vault:0.30.0_mine', '0.30.0+mine']);
+    assert.deepEqual(await helm('vault_helm_chart: oci://r.example.com/vault\nvault_helm_version: 0.30.0'), ['oci://r.example.com/vault', '0.30.0']);
+    assert.deepEqual(await helm('vault_helm_chart: "oci://r.example.com/vault:0.30.0@sha256:ab"\nvault_helm_version: 0.30.0'), ['oci://r.example.com/vault:0.30.0@sha256:ab', '0.30.0']);
+  });
+
   it('has values from files and mappings, the later over the earlier', async () => {
     const { helm } = await deployment('vault_helm_values: [values.yaml, {server: {ha: {replicas: 5}}, ui: "{{ \'on\' }}"}]\nvault_helm_chart: hashicorp/vault', { '/w/values.yaml': 'server:\n  ha: {enabled: true, replicas: 3}\n  text: "{{ not ours }}"\n' });
     assert.deepEqual(helm?.values, { server: { ha: { enabled: true, replicas: 5 }, text: '{{ not ours }}' }, ui: 'on' });
@@ -29,6 +37,10 @@ describe('the chart in an inventory', () => {
   const wrong: Record<string, [string, RegExp]> = {
     'values without a chart': ['vault_helm_values: {a: 1}', /vault_helm_values is set, and vault_helm_chart is not/],
     'a range in place of a version': ['vault_helm_chart: hashicorp/vault\nvault_helm_version: ~0.30', /vault_helm_version must be one version/],
+    'a tag that moves': ['vault_helm_chart: oci://r.example.com/vault:latest', /must name one version, not "latest"/],
+    'two versions': ['vault_helm_chart: oci://r.example.com/vault:0.30.0\nvault_helm_version: 0.31.0', /vault_helm_version is 0\.31\.0, and vault_helm_chart names 0\.30\.0/],
+    'a digest alone': ['vault_helm_chart: "oci://r.example.com/vault@sha256:ab"', /has a digest and no version/],
+    'a password for a registry': ['vault_helm_chart: "oci://u:p@r.example.com/vault"', /holds a user or a password/],
     'a chart of no repository': ['vault_helm_chart: vault', /names no repository/],
     'a folder that is not there': ['vault_helm_chart: ./vault', /there is no chart at \/w\/\.\/vault/],
     'a chart that helm would take for a flag': ['vault_helm_chart: --post-renderer=sh', /is no chart/],

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { Helm } from '../../src/adapters/helm.ts';
 import type { Eyes, Hands, Prover } from '../../src/engine/world.ts';
 import { laidOver } from '../../src/inventory/deployment-settings.ts';
-import { releaseDifferences } from '../../src/kubernetes/release.ts';
+import { keptVersion, releaseDifferences } from '../../src/kubernetes/release.ts';
 import type { HelmSettings } from '../../src/model/deployment.ts';
 import { Halt, haltPage } from '../../src/model/halt.ts';
 import type { KubernetesSettings } from '../../src/model/settings.ts';
@@ -36,6 +36,10 @@ describe('a release and what the inventory wants of it', () => {
     assert.deepEqual(releaseDifferences(deployed, { ...wanted, version: 'v0.30.0' }, undefined), []);
   });
 
+  it('do not differ by the registry, the tag or the digest that a chart comes from', () => {
+    for (const chart of ['oci://r:5000/charts/vault', 'oci://r:5000/charts/vault:0.30.0', 'oci://r/vault:0.30.0@sha256:abcd', 'oci://r/vault@sha256:abcd']) assert.deepEqual(releaseDifferences(deployed, { ...wanted, chart }, undefined), [], chart);
+  });
+
   it('go by name and version of the chart itself where it lies on this machine', () => {
     assert.deepEqual(releaseDifferences(deployed, { ...wanted, chart: '/charts/mine', version: undefined }, { name: 'vault', version: '0.30.1' }), ['~ version: 0.30.0 → 0.30.1']);
   });
@@ -45,6 +49,17 @@ describe('a release and what the inventory wants of it', () => {
     assert.doesNotMatch(lines, /hunter2|abc|CAESI/);
     assert.match(lines, /\+ db: \{"password":\[redacted\]/);
     assert.match(lines, /"tokenName":"x"/);
+  });
+});
+
+describe('the version that an upgrade keeps', () => {
+  const unversioned = { ...wanted, version: undefined };
+  it('is the one that is there, where the inventory names none: helm would take the newest', () => { assert.equal(keptVersion(deployed, unversioned), '0.30.0'); });
+  it('is none of ours where there is no release, another chart, a version in the inventory, or a chart on this machine', () => {
+    assert.equal(keptVersion(undefined, unversioned), undefined);
+    assert.equal(keptVersion({ ...deployed, chart: 'openbao' }, unversioned), undefined);
+    assert.equal(keptVersion(deployed, { ...wanted, version: '0.31.0' }), undefined);
+    assert.equal(keptVersion(deployed, { ...unversioned, chart: '/charts/vault' }), undefined);
   });
 });
 
@@ -60,12 +75,12 @@ describe('helm itself', () => {
   after(() => { rmSync(folder, { recursive: true, force: true }); });
 
   /** A script in helm's place: it notes what it was given and answers as told. */
-  const helmOf = (script: string) => {
+  const helmOf = (script: string, version: string | null = wanted.version!) => {
     const binary = join(folder, 'helm');
     writeFileSync(binary, `#!/bin/sh\nprintf '%s\\n' "$*" >> ${folder}/args\nenv > ${folder}/env\n${script}\n`);
     chmodSync(binary, 0o755);
     rmSync(join(folder, 'args'), { force: true });
-    return new Helm({ ...wanted, binary, values: { server: { extra: 'hunter2hunter2' } } }, kubernetes, 5000);
+    return new Helm({ ...wanted, binary, version: version ?? undefined, values: { server: { extra: 'hunter2hunter2' } } }, kubernetes, 5000);
   };
   const args = () => readFileSync(join(folder, 'args'), 'utf8').trim().split('\n');
   const eyesOf = (helm: Helm, told: string[] = []) => ({
@@ -88,6 +103,14 @@ describe('helm itself', () => {
     await helm.install();
     assert.deepEqual(args(), ['upgrade --install vault hashicorp/vault --create-namespace --timeout 5s --version 0.30.0 --namespace secrets --kubeconfig /kc --kube-context ctx -f -']);
     assert.deepEqual(JSON.parse(readFileSync(join(folder, 'stdin'), 'utf8')), { server: { extra: 'hunter2hunter2' } });
+  });
+
+  it('keeps the version of the release where the inventory names none', async () => {
+    const helm = helmOf(`case "$1 $2" in
+      "get metadata") echo '{"chart":"vault","version":"0.29.1","revision":2,"status":"deployed"}';; "get values") echo null;; *) cat > /dev/null;; esac`, null);
+    const hands = eyesOf(helm);
+    await installChart.act({ ...hands, settings: { ...hands.settings, deployment: { ...hands.settings.deployment, helm: { ...wanted, version: undefined } } } }, undefined);
+    assert.match(args().at(-1) ?? '', /^upgrade --install vault hashicorp\/vault .*--version 0\.29\.1 /);
   });
 
   it('finds no VAULT_TOKEN in its environment', async () => {

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { Machine } from '../../src/commands/context.ts';
 import { recover } from '../../src/commands/recover.ts';
 import { status } from '../../src/commands/status.ts';
+import { lookAtCluster } from '../../src/engine/look-cluster.ts';
 import { EMPTYING } from '../../src/kubernetes/emptying-note.ts';
 import { EmptyingWorld } from '../crash/emptying-world.ts';
 import { SimOperator } from '../sim/operator.ts';
@@ -67,6 +68,16 @@ describe('the cluster part of status', () => {
     assert.equal(code, 0, out);
     assert.match(out, /Kubernetes\n {2}not reached: .*ECONNREFUSED/);
     assert.equal((await told(well)).kubernetes.reached, false);
+  });
+
+  it('knows charts that label the pods and not the set, and the labels that OpenBao puts on its pods', async () => {
+    const well = await healthy();
+    well.set.metadata.labels = { 'app.kubernetes.io/instance': 'vault' };
+    (well.set.spec as { template: { metadata: { labels: Record<string, string> } } }).template.metadata.labels['helm.sh/chart'] = 'openbao-0.29.2';
+    podNamed(well, 'vault-0').metadata.labels!['openbao-active'] = 'false';
+    podNamed(well, 'vault-1').metadata.labels!['openbao-sealed'] = 'true';
+    const cluster = await lookAtCluster({ ...well.world.eyes(), settings: well.settings, kube: async () => well.kube.wire() });
+    assert.deepEqual(cluster?.reached === true ? [cluster.chart, ...cluster.pods.map(({ labelled }) => labelled)] : cluster, ['openbao-0.29.2', 'standby', 'sealed']);
   });
 
   it('leaves out what we have no right to', async () => {
