@@ -33,6 +33,7 @@ export const machine: Machine = {
     }
   },
   holder: () => ({ holder: userName(), host: hostname(), pid: process.pid }),
+  reach: async (manager) => (await import('./adapters/reach.ts')).reachOf(manager),
   out: (text) => { process.stdout.write(text); },
   err: (text) => { process.stderr.write(text); },
   operator: (options) => new Terminal({ ...options, journal: (event) => journal?.(event) }),

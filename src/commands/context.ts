@@ -1,9 +1,9 @@
 import type { ClusterLock } from '../engine/lock.ts';
 import type { LeasePlace } from '../kubernetes/lease.ts';
 import type { Eyes, Flags, Hands, Prover } from '../engine/world.ts';
-import type { Settings } from '../model/settings.ts';
+import type { Manager, Settings } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { LockWords } from '../ports/hosts.ts';
+import type { LockWords, Reach } from '../ports/hosts.ts';
 import type { InventoryFiles } from '../ports/inventory-files.ts';
 import type { Operator } from '../ports/operator.ts';
 
@@ -56,6 +56,8 @@ export interface Machine {
   readInput(path: string): Promise<Uint8Array>;
   /** Who holds the lock, as others read it. */
   holder(): { holder: string; host: string; pid: number };
+  /** How a manager will be reached, without connecting; throws where ~/.ssh/config is broken. */
+  reach?(manager: Manager): Promise<Reach>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   operator(options: { json: boolean; color: boolean; verbose: boolean; confirm: string | undefined; quiet: boolean }): Operator & { end(): void };

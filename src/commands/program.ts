@@ -84,6 +84,7 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .action(async (flags) => { code = await (await import('./recover.ts')).recover(machine, flags); });
   common(verb('inventory', 'the resolved inventory, as ansible-inventory prints it'))
     .option('--list', 'all hosts and groups').option('--host <name>', 'the variables of one host')
+    .option('--check', 'what vaultctl takes, passes over and cannot take of it, and how it will reach each manager; connects to nobody')
     .action(async (flags) => { code = await (await import('./inventory.ts')).inventory(machine, flags); });
   verb('completion', 'a completion script').argument('<shell>', 'bash, zsh or fish')
     .action(async (shell: string) => { machine.out((await import('./completion.ts')).completion(shell, program)); });

@@ -5,6 +5,7 @@ import type { Inventory } from '../inventory/load.ts';
 import { expandedPath } from '../inventory/paths.ts';
 import type { PathWorld } from '../inventory/paths.ts';
 import { settingsFrom } from '../inventory/settings.ts';
+import type { SettingsOptions } from '../inventory/settings.ts';
 import { UsageError } from '../model/halt.ts';
 import { Secret } from '../model/secret.ts';
 import type { Settings } from '../model/settings.ts';
@@ -52,6 +53,13 @@ export async function readInventory(machine: Machine, flags: CommonFlags, operat
 
 export async function readSettings(machine: Machine, flags: CommonFlags, operator: Operator): Promise<Settings> {
   const inventory = await readInventory(machine, flags, operator);
+  const settings = await settingsFrom(inventory, settingsOptions(machine, flags));
+  for (const text of inventory.warnings) operator.tell({ is: 'warning', text });
+  return settings;
+}
+
+/** What the command line and the environment say beside the inventory. UsageError for a flag that is no number. */
+export function settingsOptions(machine: Machine, flags: CommonFlags): SettingsOptions {
   const number = (flag: string, text: string | undefined) => {
     if (text === undefined) return undefined;
     if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} wants a whole number, not "${text}"`);
@@ -59,15 +67,13 @@ export async function readSettings(machine: Machine, flags: CommonFlags, operato
   };
   const [count, threshold, timeout] = [number('--shares', flags.shares), number('--threshold', flags.threshold), number('--timeout', flags.timeout)];
   const [caFile, serverName, namespace] = ['VAULT_CACERT', 'VAULT_TLS_SERVER_NAME', 'VAULT_NAMESPACE'].map((name) => machine.env(name) || undefined);
-  const settings = await settingsFrom(inventory, {
+  return {
     localNames: machine.localNames(), home: machine.env('HOME') ?? '/root', allowMissing: flags.allowMissing ?? [], allowMissingNodes: flags.allowMissingNode ?? [],
     ...(flags.limit === undefined ? {} : { limit: flags.limit }), ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     kubernetes: { ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }), ...(flags.context === undefined ? {} : { context: flags.context }) },
     shares: { ...(count === undefined ? {} : { count }), ...(threshold === undefined ? {} : { threshold }) },
     fallbacks: { ...(caFile === undefined ? {} : { caFile }), ...(serverName === undefined ? {} : { serverName }), ...(namespace === undefined ? {} : { namespace }) },
-  });
-  for (const text of inventory.warnings) operator.tell({ is: 'warning', text });
-  return settings;
+  };
 }
 
 export async function readFlags(machine: Machine, flags: CommonFlags & { rootToken?: boolean; revokeRoot?: boolean }): Promise<Flags> {

@@ -1,6 +1,7 @@
 import { placeText } from './host-reading.ts';
+import { whyPassedOver } from './passed-over.ts';
 import { Encrypted } from './value.ts';
-import type { Variables } from './value.ts';
+import type { Value, Variables } from './value.ts';
 
 /** Every variable that vaultctl reads. */
 export const readVariables = new Set([
@@ -18,25 +19,27 @@ export const readVariables = new Set([
   'vault_secrets_engines', 'vault_policies', 'vault_k8s_auth', 'vault_k8s_roles',
 ]);
 
-/** Read by other parts of vaultctl, or by Ansible alone: no cause for a warning. */
-const quiet = new Set([
-  'ansible_ssh_pipelining', 'ansible_ssh_retries', 'ansible_ssh_transfer_method', 'ansible_ssh_use_tty', 'ansible_connection_timeout',
-]);
 const connectionLike = /^ansible_(?:ssh|become|sudo|su|doas|paramiko|connection|host|port|user|password|private_key)(?:_|$)/;
 
 /** Warnings for names that look like ours and are not: a misspelt path variable would send keys to the default place. */
 export function unknownVariables(variables: Variables): string[] {
   const warnings: string[] = [];
   for (const [name, { value, place }] of variables) {
-    if (readVariables.has(name) || quiet.has(name)) continue;
-    if (!name.startsWith('vault_') && !name.startsWith('ansible_')) continue;
-    const close = closest(name);
-    // `vault_…` is also a common prefix for encrypted values of other tools.
-    if (close === undefined && (value instanceof Encrypted || (name.startsWith('ansible_') && !connectionLike.test(name)))) continue;
-    const what = name.startsWith('vault_') ? 'is no variable of vaultctl' : 'is a connection setting that vaultctl does not use';
-    warnings.push(`${placeText(place)}: ${name} ${what}${close === undefined ? '' : `; did you mean ${close}?`}`);
+    if (readVariables.has(name) || whyPassedOver(name) !== undefined) continue;
+    const what = looksLikeOurs(name, value);
+    if (what !== undefined) warnings.push(`${placeText(place)}: ${name} ${what}`);
   }
   return warnings;
+}
+
+/** What is to be said of a name that vaultctl does not read; undefined: it is the operator's own. */
+export function looksLikeOurs(name: string, value: Value): string | undefined {
+  if (!name.startsWith('vault_') && !name.startsWith('ansible_')) return undefined;
+  const close = closest(name);
+  // `vault_…` is also a common prefix for encrypted values of other tools.
+  if (close === undefined && (value instanceof Encrypted || (name.startsWith('ansible_') && !connectionLike.test(name)))) return undefined;
+  const what = name.startsWith('vault_') ? 'is no variable of vaultctl' : 'is a connection setting that vaultctl does not use';
+  return `${what}${close === undefined ? '' : `; did you mean ${close}?`}`;
 }
 
 function closest(name: string): string | undefined {

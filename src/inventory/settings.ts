@@ -65,7 +65,7 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
 }
 
 /** `vault_managers_group`, else the one of the usual names that has hosts. */
-function managersGroup(inventory: Inventory, templates: Templates): Group {
+export function managersGroup(inventory: Inventory, templates: Templates): Group {
   const everyHost = [...inventory.topology.hosts.keys()].map((name) => new HostReading(name, templates));
   const named = agreed(everyHost, (reading) => reading.text('vault_managers_group'));
   const source = { file: inventory.sources[0] ?? 'inventory' };

@@ -124,6 +124,18 @@ export interface HeldLock {
   release(options?: { readonly keepWords: boolean }): Promise<void>;
 }
 
+/** How a manager will be reached, as far as it is known without asking it. */
+export type Reach =
+  | { readonly is: 'local' }
+  | { readonly is: 'ssh'; readonly user: string; readonly hostname: string; readonly port: number; readonly strict: 'yes' | 'no' | 'accept-new';
+      /** The hops of ProxyJump, or that there is a ProxyCommand. */
+      readonly through: string | undefined;
+      readonly transport: 'ssh2' | 'openssh';
+      /** Why `auto` takes the system's ssh. */
+      readonly why: string | undefined;
+      /** The inventory names the transport. */
+      readonly fixed: boolean };
+
 /**
  * `unreachable`: nothing is known. `denied`: login or sudo refused. `hostkey`: its key is unknown, changed or revoked.
  * `fenced`: the lock is no longer ours, nothing was written. `full`, `readonly`, `io`: the disk said so.

@@ -27,7 +27,7 @@ const verbs: Record<string, readonly string[]> = {
   configure: [...common, ...forFlows, '--diff'],
   plan: [...common, ...forFlows, ...forShares],
   recover: [...common, ...forFlows, '--import', '--unlock', '--archive', '--cancel-rekey', '--restore-snapshot', '--reinitialise'],
-  inventory: [...common, '--list', '--host'],
+  inventory: [...common, '--list', '--host', '--check'],
   completion: [],
 };
 const flagsIn = (help: string) => [...help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]!).filter((flag) => flag !== '--help' && flag !== '--version').toSorted();
