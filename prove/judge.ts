@@ -4,8 +4,11 @@ import { userInfo } from 'node:os';
 import type { Ended, KilledWorld } from '../test/real/killed-world.ts';
 import type { Trial } from './experiment.ts';
 
+/** What is judged: a world of managers and one server, whichever way it is reached. */
+export type Judged = Pick<KilledWorld, 'names' | 'keysFolder' | 'snapshots' | 'files' | 'leftovers' | 'run' | 'begin' | 'restart' | 'wipe'>;
+
 /** Equal files, three keys, 0600 and ours, nothing left over, and they open a freshly restarted server. @returns what does not hold, or undefined */
-export async function whatIsWrong(world: KilledWorld): Promise<string | undefined> {
+export async function whatIsWrong(world: Judged): Promise<string | undefined> {
   const wrong = filesAmiss(world);
   if (wrong !== undefined) return wrong;
   await restart(world);
@@ -13,7 +16,7 @@ export async function whatIsWrong(world: KilledWorld): Promise<string | undefine
   return opened.code === 0 ? undefined : `the files do not open a freshly restarted server (exit ${opened.code}):\n${opened.text}`;
 }
 
-function filesAmiss(world: KilledWorld): string | undefined {
+function filesAmiss(world: Judged): string | undefined {
   const mains = world.names.map((name) => join(world.keysFolder(name), 'vault-unseal.json'));
   const missing = mains.filter((main) => !existsSync(main));
   if (missing.length > 0) return `missing: ${missing.join(', ')}`;
@@ -31,19 +34,16 @@ function filesAmiss(world: KilledWorld): string | undefined {
 }
 
 /** What vaultctl writes on the managers. */
-function everyFile(world: KilledWorld): string[] {
+function everyFile(world: Judged): string[] {
   return world.names.flatMap((name) => [world.keysFolder(name), world.snapshots(name)].filter((folder) => existsSync(folder)).flatMap((folder) => readdirSync(folder).map((file) => join(folder, file))));
 }
 
-function siblingsOfSnapshots(world: KilledWorld): string[] {
+function siblingsOfSnapshots(world: Judged): string[] {
   return world.names.flatMap((name) => (existsSync(world.snapshots(name)) ? readdirSync(world.snapshots(name)).filter((file) => /\.(intent|keys|plain)$/.test(file)).map((file) => `${name}/snapshots/${file}`) : []));
 }
 
 /** Whatever is in its memory is gone, the pending rekey too. */
-export async function restart(world: KilledWorld): Promise<void> {
-  await world.vault.node(0).kill('SIGKILL');
-  await world.vault.node(0).start();
-}
+export function restart(world: Judged): Promise<void> { return world.restart(); }
 
 export interface Judging {
   /** The server is killed and started again before the next run, and some copy must open it. */
@@ -53,7 +53,7 @@ export interface Judging {
 }
 
 /** Goes on as the operator would after a struck run of `verb`, and judges how it ends. */
-export async function judged(world: KilledWorld, what: string, verb: 'install' | 'rotate', struck: Ended, judging: Judging = {}): Promise<Trial> {
+export async function judged(world: Judged, what: string, verb: 'install' | 'rotate', struck: Ended, judging: Judging = {}): Promise<Trial> {
   const trial = (outcome: Trial['outcome'], seen?: string): Trial => ({ what, outcome, ...(seen === undefined ? {} : { seen: `${seen}\n--- the struck run (${struck.signal ?? `exit ${struck.code}`}):\n${struck.text}` }) });
   if (struck.code === 1) return trial('wrong', 'an error that nobody thought of');
   if (struck.code === 0) {
@@ -76,28 +76,26 @@ export async function judged(world: KilledWorld, what: string, verb: 'install' |
 }
 
 /** A file that a lying disk left unreadable may be keys, and stops an install: its page names the command that sets it aside. */
-async function nextRun(world: KilledWorld, verb: 'install' | 'rotate'): Promise<Ended> {
+async function nextRun(world: Judged, verb: 'install' | 'rotate'): Promise<Ended> {
   const next = await world.run(verb);
   if (verb !== 'install' || next.code !== 7 || !next.text.includes('(cannot be read: ') || !next.text.includes('vaultctl recover --archive')) return next;
   const archived = await archive(world);
   return archived.code === 0 ? world.run(verb) : archived;
 }
 
-function archive(world: KilledWorld): Promise<Ended> { return world.begin(['recover', '--archive', '--confirm', 'kill']).ended; }
+function archive(world: Judged): Promise<Ended> { return world.begin(['recover', '--archive', '--confirm', 'kill']).ended; }
 
 /** True only where no disk ever had a whole set; then the page's own advice is followed to its end. */
-async function neverSaved(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, judging: Judging): Promise<Trial> {
+async function neverSaved(world: Judged, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, judging: Judging): Promise<Trial> {
   const saved = completeSets(world);
   if (saved.length > 0) return trial('lost', `it said that nobody held the keys, and they are in ${saved.join(', ')}:\n${page.text}`);
   return emptied(world, trial, page, judging, 'never-saved');
 }
 
 /** The page says: no keys exist, or nobody has them; empty this Vault. */
-async function emptied(world: KilledWorld, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, { mayLoseInit }: Judging, well: 'kept' | 'never-saved'): Promise<Trial> {
+async function emptied(world: Judged, trial: (outcome: Trial['outcome'], seen?: string) => Trial, page: Ended, { mayLoseInit }: Judging, well: 'kept' | 'never-saved'): Promise<Trial> {
   if (mayLoseInit !== true) return trial('wrong', `it said that init was cut off, or its answer, where that cannot be:\n${page.text}`);
-  await world.vault.node(0).kill('SIGKILL');
-  world.vault.node(0).wipe();
-  await world.vault.node(0).start();
+  await world.wipe();
   if (/vaultctl recover --archive/.test(page.text)) {
     const archived = await archive(world);
     if (archived.code !== 0) return trial('wrong', `recover --archive, which the page names, ended with ${archived.code}:\n${archived.text}`);
@@ -109,6 +107,6 @@ async function emptied(world: KilledWorld, trial: (outcome: Trial['outcome'], se
 }
 
 /** Files that hold a whole set of three shares, live or not. */
-function completeSets(world: KilledWorld): string[] {
+function completeSets(world: Judged): string[] {
   return everyFile(world).filter((path) => /"unseal_keys"\s*:\s*\[\s*"[A-Za-z0-9+/=]{44}"\s*(,\s*"[A-Za-z0-9+/=]{44}"\s*){2}\]/.test(readFileSync(path, 'latin1')));
 }

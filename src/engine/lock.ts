@@ -10,6 +10,8 @@ export interface ClusterLock {
   fence(lockPath: string): Fence;
   /** Why it is no longer ours, once it is not. */
   lost(): string | undefined;
+  /** Asks anew what does not tell of its loss by itself; `lost` knows it then. Whoever does not answer changes nothing. */
+  confirm?(): Promise<void>;
   /** A proof that a dead holder may have left running on the server. */
   readonly orphan: LockWords['proof'] | undefined;
   /** Operations that died while they held it: their words were still in the lock files. */

@@ -22,6 +22,7 @@ export async function run<S>(flow: Flow<S>, hands: Hands & Prover): Promise<S[ke
   let at: Standing = { state: flow.start, record: undefined };
   for (let count = 0; count < MAX_ARROWS; count += 1) {
     if (at.state === flow.end) return at.record as S[keyof S];
+    await hands.lock.confirm?.();
     stopWhereAsked(flow.name, hands);
     at = await follow(flow.name, arrowFrom(flow, at.state as keyof S), at.record, hands);
   }

@@ -59,6 +59,7 @@ function both(lock: ClusterLock, lease: HeldLease): ClusterLock {
   return {
     fence: (path) => lock.fence(path),
     lost: () => lock.lost() ?? lease.lost(),
+    confirm: () => lease.confirm(),
     get orphan() { return lock.orphan; },
     proof: (proof) => lock.proof(proof),
     retake: (host) => lock.retake(host),

@@ -37,6 +37,8 @@ export interface LeasePlace {
 export interface HeldLease {
   /** Why it is no longer ours, once it is not. */
   lost(): string | undefined;
+  /** Looks whether it is still ours: between two renewals somebody may have broken it, and be at work already. */
+  confirm(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -121,7 +123,7 @@ class Renewed implements HeldLease {
   /** When the last request that renewed it was sent: nobody can have begun to watch before. */
   #renewedMs: number;
   #gone: string | undefined;
-  #trouble = 'no answer';
+  #trouble: string | undefined;
   #beating: Promise<void> | undefined;
   readonly #transitions: number;
 
@@ -136,8 +138,18 @@ class Renewed implements HeldLease {
 
   lost(): string | undefined {
     const silentMs = this.#place.pulse.monotonicMs() - this.#renewedMs;
-    if (silentMs > LASTS_S * 1000 - MARGIN_MS) this.#gone ??= `it could not be renewed for ${Math.round(silentMs / 1000)} s (${this.#trouble})`;
+    if (silentMs > LASTS_S * 1000 - MARGIN_MS) this.#gone ??= `it could not be renewed for ${Math.round(silentMs / 1000)} s (${this.#trouble ?? 'no answer'})`;
     return this.#gone === undefined ? undefined : `Lease ${nameOf(this.#place)}: ${this.#gone}`;
+  }
+
+  async confirm(): Promise<void> {
+    // An API server that is away is waited for by the renewals; a run would wait at each of its steps.
+    if (this.#trouble !== undefined || this.lost() !== undefined) return;
+    try {
+      this.#see(await read(this.#place));
+    } catch (error) {
+      this.#trouble = messageOf(error);
+    }
   }
 
   async #renew(): Promise<void> {
@@ -152,16 +164,22 @@ class Renewed implements HeldLease {
   async #renewed(): Promise<boolean> {
     const sentMs = this.#place.pulse.monotonicMs();
     const answer = await write(this.#place, this.#mine(), false);
-    if (answer.status < 300) { this.#version = versionOf(answer.body as Lease); this.#renewedMs = sentMs; return true; }
+    if (answer.status < 300) { this.#version = versionOf(answer.body as Lease); this.#renewedMs = sentMs; this.#trouble = undefined; return true; }
     if (answer.status === 404) { this.#gone ??= 'somebody deleted it'; return true; }
     if (answer.status !== 409) { this.#trouble = refused(this.#place.kube, request(this.#place, false), answer).message; return true; }
     const found = await read(this.#place);
-    if (found === undefined) { this.#gone ??= 'somebody deleted it'; return true; }
-    if (found === 'forbidden') { this.#trouble = 'the right to it is gone'; return true; }
-    const by = found.spec?.holderIdentity ? wordsOf(found) : undefined;
-    if (by?.operation !== this.#words.operation) { this.#gone ??= by === undefined ? 'somebody broke it' : `${by.holder} on ${by.host} has it (${by.flow})`; return true; }
+    if (!this.#see(found)) return true;
     // The answer to an earlier renewal was lost on its way.
     this.#version = versionOf(found);
+    return false;
+  }
+
+  /** Whether it is ours as far as can be seen. */
+  #see(found: Lease | 'forbidden' | undefined): found is Lease {
+    if (found === 'forbidden') { this.#trouble = 'the right to it is gone'; return false; }
+    const by = found?.spec?.holderIdentity ? wordsOf(found) : undefined;
+    if (by?.operation === this.#words.operation) return true;
+    this.#gone ??= found === undefined ? 'somebody deleted it' : by === undefined ? 'somebody broke it' : `${by.holder} on ${by.host} has it (${by.flow})`;
     return false;
   }
 

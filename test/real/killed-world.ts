@@ -69,10 +69,20 @@ export class KilledWorld {
 
   /** An empty server and managers without keys. */
   async empty(): Promise<void> {
+    await this.wipe();
+    this.#freshManagers();
+  }
+
+  /** The server's storage is gone. */
+  async wipe(): Promise<void> {
     await this.vault.node(0).kill('SIGKILL');
     this.vault.node(0).wipe();
     await this.vault.node(0).start();
-    this.#freshManagers();
+  }
+
+  async restart(): Promise<void> {
+    await this.vault.node(0).kill('SIGKILL');
+    await this.vault.node(0).start();
   }
 
   /** @param node words between Node and the program: `['--import', FILE]` */

@@ -182,6 +182,15 @@ describe('a run', () => {
     assert.deepEqual(calls, ['look fill', 'act fill']);
   });
 
+  it('asks before each step whether the lock is still ours, and not only where it tells by itself', async () => {
+    const { flow, calls } = kitchen(cold());
+    let known: string | undefined;
+    const { hands } = cook();
+    const lock = { lost: () => known, confirm: async () => { if (calls.length > 0) known = 'the Lease: bob has it'; } };
+    await assert.rejects(run(flow, { ...hands, lock } as unknown as typeof hands), halted('lock-lost'));
+    assert.deepEqual(calls, ['look fill', 'act fill']);
+  });
+
   it('tells a node and a manager that went away apart, by page and by exit code', async () => {
     const ends: [Error, string, number][] = [
       [new WireError('http://127.0.0.1:8200', 'unknown', 'the connection was reset'), 'vault-cut-off', 8],

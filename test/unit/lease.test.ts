@@ -139,6 +139,24 @@ describe('the Lease of a Vault in Kubernetes', () => {
     }
   });
 
+  it('that somebody took is lost at once for who looks, and who cannot look goes on as before', async () => {
+    const { held, place, kube } = cluster();
+    let looks = 0;
+    const lease = await held('op1', place(0, ({ method, when }) => { if (method === 'GET' && when === 'before') looks += 1; }));
+    await lease.confirm();
+    assert.equal(lease.lost(), undefined);
+    kube.down = true;
+    looks = 0;
+    for (let step = 0; step < 5; step += 1) await lease.confirm();
+    assert.deepEqual([lease.lost(), looks], [undefined, 1], 'an API server that is away is asked once, and then by the renewals');
+    kube.down = false;
+    await lease.release();
+    const other = await held('op2');
+    (kube.objects.get(KEY)!.spec as Record<string, unknown>)['holderIdentity'] = 'bob@laptop:9/theirs';
+    await other.confirm();
+    assert.match(other.lost() ?? '', /bob on laptop has it/);
+  });
+
   it('is not broken where another than the one that was shown has it by now', async () => {
     const { held, place, identity } = cluster();
     await held('op1');
