@@ -64,12 +64,15 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
   };
 }
 
+/** A message of ten thousand names helps nobody. */
+function firstOf(names: readonly string[]): string { return names.length <= 30 ? names.join(', ') : `${names.slice(0, 30).join(', ')} and ${names.length - 30} more`; }
+
 /** `vault_managers_group`, else the one of the usual names that has hosts. */
 export function managersGroup(inventory: Inventory, templates: Templates): Group {
   const everyHost = [...inventory.topology.hosts.keys()].map((name) => new HostReading(name, templates));
   const named = agreed(everyHost, (reading) => reading.text('vault_managers_group'));
   const source = { file: inventory.sources[0] ?? 'inventory' };
-  const groups = [...inventory.topology.groups.keys()].join(', ');
+  const groups = firstOf([...inventory.topology.groups.keys()]);
   if (named !== undefined) {
     const group = inventory.topology.groups.get(named.value);
     if (group === undefined) return refuse(named.place, `vault_managers_group names ${JSON.stringify(named.value)}, and there is no such group`, `Groups: ${groups}`);

@@ -2,6 +2,8 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 
 import type { Alias, Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import { BadScalar, plainScalar, taggedScalar } from './yaml-scalars.ts';
 import { Encrypted, Mapping, refuse, Unsafe, withoutSecrets } from './value.ts';
+import { mappingOf, parsePlainYaml } from './plain-yaml.ts';
+import type { Row } from './plain-yaml.ts';
 import type { Entry, Value } from './value.ts';
 
 /** Aliases may repeat what they name; a document that unfolds beyond this is an attack or a mistake. */
@@ -17,6 +19,11 @@ const unprintable = /[^\x09\x0A\x0D\x20-\x7E\x85\xA0-\uD7FF\uE000-\uFFFD\u{10000
  * Duplicate keys are told to `warn`. Throws UsageError with file and line for everything PyYAML rejects.
  */
 export function parseYaml(text: string, file: string, warn: (text: string) => void): Value | undefined {
+  return parsePlainYaml(text, file, warn)?.value ?? parseAnyYaml(text, file, warn);
+}
+
+/** The same by the library alone, which reads all of YAML. */
+export function parseAnyYaml(text: string, file: string, warn: (text: string) => void): Value | undefined {
   const lines = new LineCounter();
   const [first, second] = sound(text, file, lines);
   if (second !== undefined) {
@@ -71,8 +78,6 @@ function parsed(text: string, file: string, lines: LineCounter): readonly Docume
 function refuseDepth(file: string): never {
   return refuse({ file }, `nested deeper than ${depthLimit} levels`, 'Look for unclosed brackets.');
 }
-
-type Row = Entry & { readonly key: string };
 
 /** Walks the parsed nodes in document order, so that an alias finds only anchors above it, as in PyYAML. */
 class Construction {
@@ -137,16 +142,8 @@ class Construction {
       if (isScalar(key) && key.type === 'PLAIN' && key.value === '<<' && key.tag === undefined) merged.push(...this.#merge(pair.value, node, depth));
       else own.push(this.#row(pair, depth));
     }
-    const entries = new Map<string, Entry>();
-    for (const { key, ...entry } of merged) entries.set(key, entry);
-    const seen = new Map<string, number>();
-    for (const { key, ...entry } of own) {
-      const before = seen.get(key);
-      if (before !== undefined) this.#warn(`${this.#file}:${entry.line}: duplicate key ${key} (first at line ${before}); the last one counts, as in Ansible`);
-      seen.set(key, entry.line);
-      entries.set(key, entry);
-    }
-    return this.#sized(new Mapping(this.#file, entries), Array.from(entries.values(), (entry) => entry.value));
+    const mapping = mappingOf(this.#file, merged, own, this.#warn);
+    return this.#sized(mapping, Array.from(mapping.entries.values(), (entry) => entry.value));
   }
 
   #row(pair: Pair<Node, Node | null>, depth: number): Row {
