@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { nodeInventoryFiles } from '../../src/adapters/node-inventory-files.ts';
@@ -13,8 +13,13 @@ const expected: Readonly<Record<string, { managers: string[]; master: string; ad
   'kubernetes-pods.yaml': { managers: ['node1', 'node2', 'node3'], master: 'node1', addresses: 0, cluster: 'vault', shares: [3, 2] },
   'single-node.yaml': { managers: ['vault1'], master: 'vault1', addresses: 1, cluster: 'managers', shares: [1, 1] },
   'local.yaml': { managers: ['localhost'], master: 'localhost', addresses: 1, cluster: 'managers', shares: [3, 2] },
+  kubespray: { managers: ['node1', 'node2', 'node3'], master: 'node1', addresses: 0, cluster: 'production', shares: [3, 2] },
   'direct-addresses.yaml': { managers: ['keeper-a.example.com', 'keeper-b.example.com', 'keeper-c.example.com'], master: 'keeper-a.example.com', addresses: 3, cluster: 'secrets-eu', shares: [3, 2] },
 };
+
+/** A folder is an inventory of kubespray, beside its group_vars. */
+const sourceOf = (name: string) => name.includes('.') ? join(folder, name) : join(folder, name, 'inventory.ini');
+const textsOf = (path: string): string[] => statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => textsOf(join(path, name))) : [readFileSync(path, 'utf8')];
 
 describe('the examples in inventories/', () => {
   it('are the ones this test knows', () => {
@@ -23,7 +28,7 @@ describe('the examples in inventories/', () => {
 
   for (const [name, want] of Object.entries(expected)) {
     it(`${name} loads without a warning and means what it says`, async () => {
-      const inventory = await loadInventory(nodeInventoryFiles, { sources: [join(folder, name)], cwd: folder, extraVars: [] });
+      const inventory = await loadInventory(nodeInventoryFiles, { sources: [sourceOf(name)], cwd: folder, extraVars: [] });
       const settings = await settingsFrom(inventory, { localNames: [], home: '/home/op' });
       assert.deepEqual(inventory.warnings, []);
       assert.deepEqual({
@@ -33,7 +38,7 @@ describe('the examples in inventories/', () => {
     });
 
     it(`${name} mentions no variable that vaultctl does not read, not even in a comment`, () => {
-      const named = readFileSync(join(folder, name), 'utf8').match(/\b(?:vault|ansible)_[a-z0-9_]+(?=:)/g) ?? [];
+      const named = textsOf(join(folder, name)).join('\n').match(/\b(?:vault|ansible)_[a-z0-9_]+(?=[:=])/g) ?? [];
       assert.deepEqual(named.filter((variable) => !readVariables.has(variable)), []);
     });
   }
