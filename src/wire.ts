@@ -60,7 +60,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
     settings, hosts, clock: systemClock, flags, tell: (event: Event) => operator.tell(event),
     ...(openKube === undefined ? {} : { kube: openKube }),
     nodes: pods?.nodes ?? settings.vault.addresses.map((address) => ({ name: address, address })),
-    ...(pods === undefined ? {} : { findNodes: pods.find }),
+    ...(pods === undefined ? {} : { findNodes: pods.find, authority: () => pods.ca() }),
     ...(helm === undefined ? {} : { helm }), ...(programs === undefined ? {} : { programs }),
   };
   return {
@@ -106,7 +106,7 @@ async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
   const kube = new KubeHttp(kubernetes);
   const ways = new PodWays(kube, kubernetes);
   const nodes: ClusterNode[] = [];
-  let authority: { readonly ca: string | undefined } | { readonly missing: KubeError };
+  let authority: { readonly ca: string | undefined } | { readonly missing: KubeError } | undefined;
   const find = async () => {
     const [found, ca] = await Promise.all([ways.nodes(), caFromSecret(kube, kubernetes).then((text) => ({ ca: text }), (error: unknown) => {
       // What the chart or a step before it makes may come later than we do.
@@ -114,13 +114,14 @@ async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
       throw error;
     })]);
     nodes.splice(0, nodes.length, ...found);
-    authority = ca;
+    // One that was there and cannot be read just now still is the one.
+    if (authority === undefined || 'missing' in authority || 'ca' in ca) authority = ca;
   };
   try {
     await find();
     return {
       kube, nodes, ways, find,
-      ca: () => { if ('missing' in authority) throw new WireError('Vault', 'before', authority.missing.message, { cause: authority.missing }); return authority.ca; },
+      ca: () => { if (authority === undefined) return undefined; if ('missing' in authority) throw new WireError('Vault', 'before', authority.missing.message, { cause: authority.missing }); return authority.ca; },
       close: () => { ways.close(); kube.close(); },
     };
   } catch (error) {

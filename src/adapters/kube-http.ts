@@ -5,6 +5,7 @@ import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { messageOf } from '../model/halt.ts';
 import { redact } from '../model/secret.ts';
 import { type KubeAnswer, KubeError, type KubeRequest, type KubeWire } from '../ports/kube.ts';
+import { systemAuthorities } from './system-authorities.ts';
 import { type KubeconfigChoice, readKubeconfig } from './kubeconfig.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -19,20 +20,24 @@ export class KubeHttp implements KubeWire {
   readonly server: string;
   readonly #config: KubeConfig;
   readonly #base: URL;
+  /** A CA in the kubeconfig; without one, the machine's own authorities count, as for kubectl. */
+  readonly #ownAuthority: boolean;
   #agent: https.Agent | undefined;
   #sockets = new Set<{ destroy(): void }>();
 
   /** @throws UsageError as readKubeconfig does */
   constructor(choice: KubeconfigChoice) {
     this.#config = readKubeconfig(choice);
-    const { server } = this.#config.getCurrentCluster()!;
+    const { server, caData, caFile } = this.#config.getCurrentCluster()!;
+    this.#ownAuthority = [caData, caFile].some((said) => said !== undefined && said !== '');
     this.#base = new URL(server);
     this.server = `${server} (context ${this.#config.getCurrentContext()})`;
   }
 
   /** What a connection needs: TLS, login, proxy. A token that an exec plug-in gave is renewed by the library. */
   async login(): Promise<https.RequestOptions & { headers: Record<string, string> }> {
-    const options: https.RequestOptions = {};
+    // Said explicitly: an environment that turns verification off must not turn it off here. What the kubeconfig says comes over it.
+    const options: https.RequestOptions = { rejectUnauthorized: true, ...(this.#ownAuthority ? {} : { ca: [...systemAuthorities()] }) };
     try {
       await this.#config.applyToHTTPSOptions(options);
     } catch (error) {

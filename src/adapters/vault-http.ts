@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { redact, Secret, wipe } from '../model/secret.ts';
 import { type VaultWire, type WireAnswer, WireError, type WireRequest } from '../ports/vault.ts';
+import { systemAuthorities } from './system-authorities.ts';
 import { redirected, strangeAnswer, wireFailure } from './wire-failure.ts';
 
 /** No answer of Vault to us is larger; a snapshot is streamed. */
@@ -36,6 +37,8 @@ export interface Ways {
 }
 
 interface Node {
+  /** That it was made with: a CA that was renewed makes a new one. */
+  readonly ca: string | undefined;
   readonly agent: Agent;
   readonly base: RequestOptions;
   readonly prefix: string;
@@ -46,6 +49,8 @@ interface Node {
 export class HttpWire implements VaultWire {
   readonly #options: HttpWireOptions;
   readonly #nodes = new Map<string, Node>();
+  /** Left to finish what they have begun: it may be an init. */
+  readonly #replaced: Node[] = [];
 
   constructor(options: HttpWireOptions = {}) { this.#options = options; }
 
@@ -102,7 +107,7 @@ export class HttpWire implements VaultWire {
   }
 
   close(): void {
-    for (const { agent } of this.#nodes.values()) agent.destroy();
+    for (const { agent } of [...this.#nodes.values(), ...this.#replaced]) agent.destroy();
     this.#nodes.clear();
   }
 
@@ -120,15 +125,15 @@ export class HttpWire implements VaultWire {
   }
 
   #node(address: string): Node {
+    const { ca, serverName, ways } = this.#options;
     const known = this.#nodes.get(address);
-    if (known !== undefined) return known;
+    if (known !== undefined && known.ca === ca) return known;
     let url: URL;
     try {
       url = new URL(address);
     } catch {
       throw new WireError(address, 'config', `${address} is not a URL: write https://HOST:8200 in vault_addresses`);
     }
-    const { ca, serverName, ways } = this.#options;
     const way = ways?.to(url);
     const agentOptions = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MS, maxFreeSockets: 2, scheduling: 'lifo' as const };
     const base: RequestOptions = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port };
@@ -137,19 +142,20 @@ export class HttpWire implements VaultWire {
     if (url.protocol === 'https:') {
       if (ca !== undefined) checkAuthority(address, ca);
       // Said explicitly: an environment that turns verification off must not turn it off here.
-      const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca === undefined ? {} : { ca }), ...(serverName === undefined ? {} : { servername: serverName }) };
+      const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ca: ca ?? [...systemAuthorities()], ...(serverName === undefined ? {} : { servername: serverName }) };
       const agent = new https.Agent({ ...agentOptions, ...tls });
       if (way !== undefined) throughWay(agent, way, (socket) => connectTls({ ...tls, socket, ...named(serverName, ways!.names(url)) }));
-      node = { agent, base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
+      node = { ca, agent, base: { ...base, ...tls } as RequestOptions, prefix, open: (options) => https.request(options) };
     } else if (url.protocol === 'http:') {
       // `import 'node:http'` would load all of undici for its `WebSocket`: 40 ms that nobody here needs.
       const http = process.getBuiltinModule('node:http');
       const agent = new http.Agent(agentOptions);
       if (way !== undefined) throughWay(agent, way, (socket) => socket);
-      node = { agent, base, prefix, open: (options) => http.request(options) };
+      node = { ca, agent, base, prefix, open: (options) => http.request(options) };
     } else {
       throw new WireError(address, 'config', `${address}: neither http:// nor https://`);
     }
+    if (known !== undefined) this.#replaced.push(known);
     this.#nodes.set(address, node);
     return node;
   }
@@ -180,7 +186,7 @@ function checkAuthority(address: string, pem: string): void {
   try {
     new X509Certificate(pem);
   } catch (cause) {
-    throw new WireError(address, 'config', `${address}: vault_cacert holds no readable certificate in PEM form`, { cause });
+    throw new WireError(address, 'config', `${address}: the CA (vault_cacert, or the Secret of vault_ca_secret) holds no readable certificate in PEM form`, { cause });
   }
 }
 

@@ -4,12 +4,12 @@ import { WireError } from '../ports/vault.ts';
 
 /** What the operator may set to mend a TLS failure, by the code that Node or OpenSSL gives it. */
 const TLS_HINTS: Readonly<Record<string, string>> = {
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it',
-  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it, or vault_ca_secret to the Secret in Kubernetes that holds it',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it, or vault_ca_secret to the Secret in Kubernetes that holds it',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it, or vault_ca_secret to the Secret in Kubernetes that holds it',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an unknown authority: set vault_cacert to the file of the CA that signed it, or vault_ca_secret to the Secret in Kubernetes that holds it',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: set vault_cacert to that very certificate, if it is the right one',
-  CERT_SIGNATURE_FAILURE: 'its certificate was not signed by the CA in vault_cacert',
+  CERT_SIGNATURE_FAILURE: 'its certificate was not signed by the CA of vault_cacert or vault_ca_secret',
   CERT_HAS_EXPIRED: 'its certificate, or its CA, has expired: renew it on the server',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet: compare the clocks of this host and the server',
   CERT_REVOKED: 'its certificate was revoked: renew it on the server',
@@ -29,6 +29,8 @@ export function wireFailure(address: string, error: unknown, sent: boolean): Wir
   const cause = { cause: error };
   if (code === 'ERR_INVALID_CHAR') return new WireError(address, 'config', `${address}: the token or the namespace holds a character that no header can carry`, cause);
   if (isTls(code)) {
+    const names = namesIn(error);
+    if (names !== undefined) return new WireError(address, 'config', `${address}: TLS failed (${code}): its certificate is for ${names}: set vault_tls_server_name to one of them`, cause);
     const hint = TLS_HINTS[code] ?? 'check vault_cacert, vault_tls_server_name and the listener\'s TLS settings';
     return new WireError(address, 'config', `${address}: TLS failed (${code}): ${hint}`, cause);
   }
@@ -37,6 +39,14 @@ export function wireFailure(address: string, error: unknown, sent: boolean): Wir
   }
   const said = code === '' ? redact(messageOf(error)) : (WORDS[code] ?? code);
   return new WireError(address, sent ? 'unknown' : 'before', `${address}: ${said}`, cause);
+}
+
+/** The names in a certificate that is for none of ours: public, and what the operator needs. */
+function namesIn(error: unknown): string | undefined {
+  const { code, cert } = error as { code?: unknown; cert?: { subjectaltname?: unknown } };
+  if (code !== 'ERR_TLS_CERT_ALTNAME_INVALID' || typeof cert?.subjectaltname !== 'string') return undefined;
+  const names = cert.subjectaltname.replaceAll(/DNS:|IP Address:/g, '').replaceAll(/[^\x20-\x7e]+/g, ' ');
+  return names.length > 300 ? `${names.slice(0, 300)}…` : names;
 }
 
 const WORDS: Readonly<Record<string, string>> = {

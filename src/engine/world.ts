@@ -19,6 +19,8 @@ export interface Eyes {
   /** Looks in Kubernetes which pods there shall be by now, and fills `nodes` with them. Only where they are found there. */
   readonly findNodes?: () => Promise<void>;
   readonly vault: VaultEyes;
+  /** PEM text of the CA in the Secret that the inventory names, where it names one. @throws WireError where it is not there yet */
+  readonly authority?: () => string | undefined;
   /** Opens Kubernetes, where the inventory speaks of one. */
   readonly kube?: () => Promise<KubeWire>;
   /** The user's own helm, where the inventory names a chart. */

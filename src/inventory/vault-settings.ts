@@ -19,6 +19,8 @@ export interface VaultFallbacks {
 
 /** @param found the pods are found through Kubernetes, and no addresses are needed */
 export function vaultSettings(inventory: Inventory, readings: readonly HostReading[], fallbacks: VaultFallbacks, found: boolean): VaultSettings {
+  // What the environment says is for an inventory that is silent; this one names a Secret.
+  const caElsewhere = agreed(readings, (reading) => reading.text('vault_ca_secret')) !== undefined;
   const allowHttp = agreed(readings, (reading) => reading.flag('vault_allow_http'))?.value ?? false;
   const addresses = agreed(readings, (reading) => reading.list('vault_addresses'));
   if (!found && (addresses === undefined || addresses.value.length === 0)) {
@@ -32,7 +34,7 @@ export function vaultSettings(inventory: Inventory, readings: readonly HostReadi
     seen.add(url);
   }
   const caSaid = agreed(readings, (reading) => reading.text('vault_cacert'));
-  const caFile = caSaid?.value ?? fallbacks.caFile;
+  const caFile = caSaid?.value ?? (caElsewhere ? undefined : fallbacks.caFile);
   const caPath = caFile === undefined || caFile === '' ? undefined : absolute(atHome(caFile, fallbacks.home), inventory.cwd);
   return {
     addresses: [...seen],

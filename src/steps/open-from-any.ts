@@ -8,7 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
 import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
-import { joinAgain } from './unseal-vault.ts';
+import { joinAgain, leaderTls } from './unseal-vault.ts';
 
 /** `leftover`: checkpoints that some later run must finish: they make the exit code 4. */
 export interface Opened { readonly opened: readonly string[]; readonly leftover: readonly Place[] }
@@ -76,7 +76,7 @@ async function joinNew(hands: Hands, nodes: readonly NodeSight[], { alone }: Pas
   for (const { node: { name, address } } of fresh) {
     try {
       if (leader === undefined) throw new Error('it has not joined, and there is no leader to join yet');
-      await joinRaft(hands.vault, hands.clock, address, leader.node.joinAddress ?? leader.node.address, hands.settings.vault.ca);
+      await joinRaft(hands.vault, hands.clock, address, leader.node.joinAddress ?? leader.node.address, leaderTls(hands));
       joined.set(name, address);
     } catch (error) {
       alone.push({ host: name, why: messageOf(error) });

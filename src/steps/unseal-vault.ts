@@ -5,6 +5,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
+import type { LeaderTls } from '../vault/hands.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
 import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
 
@@ -37,10 +38,13 @@ const REJECTS = 'it rejects the keys';
 const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
 const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
 
+/** As we know the leader ourselves: its own peers have the same certificates before them. */
+export function leaderTls({ settings: { vault }, authority }: Eyes): LeaderTls { return { ca: vault.ca ?? authority?.(), serverName: vault.serverName }; }
+
 /** A follower whose leader restarted before its challenge was answered waits for ever, unless it joins once more. */
 export async function joinAgain(hands: Hands, node: ClusterNode): Promise<void> {
   const leader = activeOf(await reachedNodes(hands));
-  if (leader !== undefined && leader.node.address !== node.address) await hands.vault.raftJoin(node.address, leader.node.joinAddress ?? leader.node.address, hands.settings.vault.ca);
+  if (leader !== undefined && leader.node.address !== node.address) await hands.vault.raftJoin(node.address, leader.node.joinAddress ?? leader.node.address, leaderTls(hands));
 }
 
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */
@@ -65,7 +69,7 @@ async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host:
   const leader = activeOf(now);
   const joining = sights.filter((sight) => sight.reached && !sight.status.initialized);
   if (leader === undefined) for (const { node } of joining) failed.set(node.name, 'there is no leader to join yet');
-  else await Promise.all(joining.map((sight) => attempt(sight, async (node) => { await joinRaft(hands.vault, hands.clock, node.address, leader.node.joinAddress ?? leader.node.address, hands.settings.vault.ca); await open(node); })));
+  else await Promise.all(joining.map((sight) => attempt(sight, async (node) => { await joinRaft(hands.vault, hands.clock, node.address, leader.node.joinAddress ?? leader.node.address, leaderTls(hands)); await open(node); })));
   if (leader === undefined && failed.size === 0) failed.set(hands.nodes[0]!.name, 'no node became active');
   return [...failed].map(([host, why]) => ({ host, why, rejected: why === REJECTS }));
 }

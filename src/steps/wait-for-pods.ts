@@ -9,12 +9,19 @@ import { refuseForbidden } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { KubeError } from '../ports/kube.ts';
+import { WireError } from '../ports/vault.ts';
 
 const LOOK_EVERY_MS = 1000;
 /** So that reasons that change by the second do not fill a screen. */
 const SAY_EVERY_MS = 3000;
+/** A certificate that is wrong stays wrong; one whose Secret is being made at this moment is not waited for in vain. */
+const WRONG_FOR_MS = 15_000;
 
-interface Waiting { readonly missing: readonly { readonly host: string; readonly why: string }[]; readonly initialised: boolean }
+interface Waiting {
+  readonly missing: readonly { readonly host: string; readonly why: string }[]; readonly initialised: boolean;
+  /** Each that is missing is there, and what it needs to be asked is a setting. */
+  readonly wrong: boolean;
+}
 
 /** Every pod of the StatefulSet is there and its Vault answers: never "Ready", for a sealed Vault is not. */
 export const waitForPods: Step<undefined, undefined> = {
@@ -27,15 +34,18 @@ export const waitForPods: Step<undefined, undefined> = {
     return { is: 'pending' };
   },
   act: async (hands) => {
-    const end = hands.clock.now() + hands.settings.timeoutMs;
+    const start = hands.clock.now();
+    const end = start + hands.settings.timeoutMs;
+    let rightAt = start;
     let said = { text: '', atMs: -Infinity };
     for (;;) {
-      const { missing, initialised } = await lookAgain(hands);
+      const { missing, initialised, wrong } = await lookAgain(hands);
       if (missing.length === 0) return undefined;
       const text = missing.map(({ host, why }) => `${host}: ${why}`).join('; ');
       const now = hands.clock.now();
-      if (now >= end) {
-        if (!initialised) throw new Halt(haltTexts.podsNotThere(missing, hands.settings.timeoutMs / 1000, hands.settings.inventory));
+      if (!wrong) rightAt = now;
+      if (now >= end || now - rightAt >= WRONG_FOR_MS) {
+        if (!initialised) throw new Halt(haltTexts.podsNotThere(missing, Math.round((now - start) / 1000), hands.settings.inventory));
         // Keys may wait in a checkpoint for their second copy: that is more than a pod that is away.
         hands.tell({ is: 'warning', text: `going on without: ${text}` });
         return undefined;
@@ -58,7 +68,7 @@ async function lookAgain(hands: Hands): Promise<Waiting> {
     const kube = await hands.kube!();
     if (hands.nodes.length === 0) {
       const found = await findVaultPods(kube, kubernetes);
-      return { initialised: false, missing: [{ host: kubernetes.release, why: noSet(found, kubernetes) ?? 'no pod is there yet' }] };
+      return { initialised: false, wrong: false, missing: [{ host: kubernetes.release, why: noSet(found, kubernetes) ?? 'no pod is there yet' }] };
     }
     const seen = await waitingFor(hands);
     if (seen.missing.length === 0) return seen;
@@ -66,18 +76,17 @@ async function lookAgain(hands: Hands): Promise<Waiting> {
     return { ...seen, missing: seen.missing.map(({ host, why }) => ({ host, why: reasons.get(host) ?? why })) };
   } catch (error) {
     if (!(error instanceof KubeError) || error.reached === 'config') throw error;
-    return { initialised: false, missing: [{ host: 'Kubernetes', why: messageOf(error) }] };
+    return { initialised: false, wrong: false, missing: [{ host: 'Kubernetes', why: messageOf(error) }] };
   }
 }
 
 async function waitingFor(eyes: Eyes): Promise<Waiting> {
   const sights = await each(eyes.nodes, (node) => lookAtNode(eyes, node));
   refuseForbidden(sights.map((sight) => (sight.is === 'ok' ? undefined : sight.error)), eyes.settings.inventory);
+  const silent = sights.flatMap((sight, index) => (sight.is === 'ok' || eyes.settings.allowMissingNodes.includes(eyes.nodes[index]!.name) ? [] : [{ host: eyes.nodes[index]!.name, error: sight.error }]));
   return {
     initialised: sights.some((sight) => sight.is === 'ok' && sight.value.reached && sight.value.status.initialized),
-    missing: sights.flatMap((sight, index) => {
-      const { name } = eyes.nodes[index]!;
-      return sight.is === 'ok' || eyes.settings.allowMissingNodes.includes(name) ? [] : [{ host: name, why: messageOf(sight.error) }];
-    }),
+    missing: silent.map(({ host, error }) => ({ host, why: messageOf(error) })),
+    wrong: silent.length > 0 && silent.every(({ error }) => error instanceof WireError && error.reached === 'config'),
   };
 }

@@ -18,6 +18,9 @@ const GONE = /no (?:barrier |root )?(?:rekey|rotation)(?: verification)? in prog
 const isRejection = (error: unknown): error is VaultError => error instanceof VaultError && error.says(...REJECTIONS) && !error.says(...NO_VERDICT);
 const isGone = (error: unknown): error is VaultError => error instanceof VaultError && error.errors.some((text) => GONE.test(text));
 
+/** PEM text of a CA, and a name in the certificate; undefined: as the server that joins has them itself. */
+export interface LeaderTls { readonly ca: string | undefined; readonly serverName: string | undefined }
+
 /** What changes a node. None of it retries; `init`, the last share of an update and `verify` have no timeout. */
 export class VaultHands extends VaultEyes {
   /** The reply exists once. @throws WireError, VaultError */
@@ -58,9 +61,11 @@ export class VaultHands extends VaultEyes {
     }
   }
 
-  async raftJoin(address: string, leaderAddress: string, ca: string | undefined): Promise<void> {
+  /** @param tls how the joining node knows its leader by TLS, where its own configuration and its own authorities do not say */
+  async raftJoin(address: string, leaderAddress: string, tls: LeaderTls | undefined): Promise<void> {
+    const trust = { ...(tls?.ca === undefined ? {} : { leader_ca_cert: tls.ca }), ...(tls?.serverName === undefined ? {} : { leader_tls_servername: tls.serverName }) };
     try {
-      await this.ask(address, 'raft join', { method: 'POST', path: 'sys/storage/raft/join', body: { leader_api_addr: leaderAddress, ...(ca === undefined ? {} : { leader_ca_cert: ca }) }, timeoutMs: 30_000 });
+      await this.ask(address, 'raft join', { method: 'POST', path: 'sys/storage/raft/join', body: { leader_api_addr: leaderAddress, ...trust }, timeoutMs: 30_000 });
     } catch (error) {
       if (!(error instanceof VaultError && error.says('already', 'raft storage is not'))) throw error;
     }

@@ -2,7 +2,7 @@ import { resplit } from '../credentials/shamir.ts';
 import type { KeySet } from '../model/keys.ts';
 import type { Clock } from '../ports/clock.ts';
 import { VaultError } from './answers.ts';
-import type { VaultHands } from './hands.ts';
+import type { LeaderTls, VaultHands } from './hands.ts';
 
 export type OpenResult = { readonly is: 'open' } | { readonly is: 'rejected' } | { readonly is: 'cannot-tell'; readonly why: string };
 
@@ -90,13 +90,13 @@ async function opensWithin(vault: VaultHands, clock: Clock, address: string): Pr
 }
 
 /** Joins a fresh node to the leader; with `retry_join` in its configuration it may have done so by itself. */
-export async function joinRaft(vault: VaultHands, clock: Clock, address: string, leaderAddress: string, ca: string | undefined): Promise<void> {
+export async function joinRaft(vault: VaultHands, clock: Clock, address: string, leaderAddress: string, tls: LeaderTls | undefined): Promise<void> {
   const until = clock.now() + SETTLES_WITHIN_MS;
   for (;;) {
     const { initialized, progress } = await vault.sealStatus(address);
     if (initialized || progress > 0) return;
     try {
-      await vault.raftJoin(address, leaderAddress, ca);
+      await vault.raftJoin(address, leaderAddress, tls);
       return;
     } catch (error) {
       if (!(error instanceof VaultError) || clock.now() >= until) throw error;

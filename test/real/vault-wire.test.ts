@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttps } from 'node:https';
@@ -6,6 +7,7 @@ import { createServer as createTcp, type Server as TcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { HttpWire } from '../../src/adapters/vault-http.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { WireError, type WireRequest } from '../../src/ports/vault.ts';
@@ -129,7 +131,7 @@ describe('the wire over TLS', () => {
   it('a certificate for another name is a setting to mend', async () => {
     const error = await failure(`https://127.0.0.1:${await port}`, { wire: new HttpWire({ ca, serverName: 'other.example' }) });
     assert.equal(error.reached, 'config');
-    assert.match(error.message, /vault_tls_server_name/);
+    assert.match(error.message, /its certificate is for 127\.0\.0\.1, vault\.example: set vault_tls_server_name to one of them/);
   });
 
   it('the given CA and the name it is for are accepted', async () => {
@@ -138,10 +140,29 @@ describe('the wire over TLS', () => {
     wire.close();
   });
 
+  it('a CA that was renewed is taken from the next request on', async () => {
+    let held = readFileSync(makeCertificates(join(folder, 'older')).ca, 'utf8');
+    const wire = new HttpWire({ get ca() { return held; } });
+    const address = `https://127.0.0.1:${await port}`;
+    await assert.rejects(wire.request(address, look), /unknown authority|was not signed by the CA/);
+    held = ca;
+    assert.equal((await wire.request(address, look)).status, 200);
+    wire.close();
+  });
+
+  it("the machine's own authorities count where no CA is given, as for every program on it", async () => {
+    const ask = `const { HttpWire } = await import(${JSON.stringify(new URL('../../src/adapters/vault-http.ts', import.meta.url).href)}); const wire = new HttpWire({}); const { status } = await wire.request(process.argv[1], { method: 'GET', path: 'sys/seal-status' }).catch((error) => ({ status: error.message })); console.log(status); wire.close();`;
+    const asked = async (env: NodeJS.ProcessEnv) => (await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', ask, `https://127.0.0.1:${await port}`], { env: { PATH: process.env['PATH'], ...env } })).stdout;
+    assert.equal(await asked({ SSL_CERT_FILE: files.ca }), '200\n');
+    assert.equal(await asked({ NODE_EXTRA_CA_CERTS: files.ca }), '200\n');
+    assert.match(await asked({}), /TLS failed .*unknown authority/);
+    assert.match(await asked({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }), /TLS failed .*unknown authority/);
+  });
+
   it('a CA file that holds no certificate is said to be that, not the server to be wrong', async () => {
     const error = await failure(`https://127.0.0.1:${await port}`, { wire: new HttpWire({ ca: 'no certificate' }) });
     assert.equal(error.reached, 'config');
-    assert.match(error.message, /vault_cacert holds no readable certificate/);
+    assert.match(error.message, /vault_cacert, or the Secret of vault_ca_secret\) holds no readable certificate/);
   });
 
   it('a reply lost on a warm connection is never taken for a server that was not reached', async () => {

@@ -29,6 +29,13 @@ describe('Kubernetes in an inventory', () => {
     assert.deepEqual([flagged.kubernetes?.kubeconfig, flagged.kubernetes?.context], ['/w/other', 'b']);
   });
 
+  it('has the CA of a Secret where it names one, whatever VAULT_CACERT is', async () => {
+    const ca = async (vars: string) => (await settings(cluster(vars), { fallbacks: { caFile: '/w/env.pem' } }, { files: { '/w/env.pem': '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----', '/w/own.pem': '-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----' } })).vault.caFile;
+    assert.equal(await ca('vault_namespace: vault'), '/w/env.pem');
+    assert.equal(await ca('vault_namespace: vault\nvault_ca_secret: tls'), undefined);
+    assert.equal(await ca('vault_namespace: vault\nvault_ca_secret: tls\nvault_cacert: own.pem'), '/w/own.pem');
+  });
+
   const wrong: Record<string, [string, RegExp]> = {
     'a reach that there is not': ['vault_reach: service', /vault_reach must be one of port-forward, pod-ip, address, not "service"/],
     'a way by address without one': ['vault_reach: address', /vault_reach is address, and vault_addresses is missing/],

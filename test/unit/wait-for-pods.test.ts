@@ -35,10 +35,10 @@ function kubeOf(answers: () => Answers): KubeWire & { readonly asked: string[] }
   };
 }
 
-interface Scene { readonly answers: (nowMs: number) => Answers; readonly nodes: (nowMs: number) => readonly string[]; readonly answering: (name: string, nowMs: number) => boolean; readonly initialized?: boolean; readonly allowMissingNodes?: readonly string[] }
+interface Scene { readonly answers: (nowMs: number) => Answers; readonly nodes: (nowMs: number) => readonly string[]; readonly answering: (name: string, nowMs: number) => boolean; readonly initialized?: boolean; readonly allowMissingNodes?: readonly string[]; readonly says?: WireError['reached'] }
 
 /** A Kubernetes and its pods as functions of the seconds since the start. */
-function sceneOf({ answers, nodes: named, answering, initialized = false, allowMissingNodes = [] }: Scene) {
+function sceneOf({ answers, nodes: named, answering, initialized = false, allowMissingNodes = [], says = 'before' }: Scene) {
   const time = new SimTime();
   const start = time.nowMs;
   const now = () => (time.nowMs - start) / 1000;
@@ -48,7 +48,7 @@ function sceneOf({ answers, nodes: named, answering, initialized = false, allowM
   const find = async () => { nodes.splice(0, nodes.length, ...named(now()).map((name) => ({ name, address: `http://${name}` }))); return nodes; };
   const sealStatus = async (address: string) => {
     const name = address.slice('http://'.length);
-    if (!answering(name, now())) throw new WireError(address, 'before', `${name}: connection refused`);
+    if (!answering(name, now())) throw new WireError(address, says, `${name}: connection refused`);
     return { initialized, sealed: true, type: 'shamir' };
   };
   const hands = {
@@ -103,6 +103,13 @@ describe('waiting for the pods of Vault', () => {
     assert.equal(now(), 60);
     assert.match(haltPage(halt.text), /vault-1: container vault: ImagePullBackOff: Back-off pulling image "vault:9"/);
     assert.doesNotMatch(haltPage(halt.text), /vault-0:/);
+  });
+
+  it('gives up early where each pod answers and a setting keeps us from asking: no waiting mends a wrong CA', async () => {
+    const { hands, now } = sceneOf({ answers: () => ({ statefulsets: set(1), '/pods?': { items: [running('vault-0')] } }), nodes: () => ['vault-0'], answering: () => false, says: 'config' });
+    const halt = await halted(waitForPods.act(hands, undefined));
+    assert.match(haltPage(halt.text), /Not every Vault pod answers within 15 s\n {2}vault-0: vault-0: connection refused/);
+    assert.equal(now(), 15);
   });
 
   it('lets keys have their second copy where one pod is initialised already: it warns and goes on', async () => {
