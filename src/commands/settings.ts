@@ -8,10 +8,13 @@ import { settingsFrom } from '../inventory/settings.ts';
 import type { SettingsOptions } from '../inventory/settings.ts';
 import { UsageError } from '../model/halt.ts';
 import { Secret } from '../model/secret.ts';
+import { shellWord } from '../model/shell-word.ts';
 import type { Settings } from '../model/settings.ts';
 import type { Flags } from '../engine/world.ts';
 import type { Operator } from '../ports/operator.ts';
 import type { CommonFlags, Machine } from './context.ts';
+
+const SECRETIVE = /pass|secret|token|key|pin\b/i;
 
 const PLACES = ['./inventories/hosts.yaml', './hosts.yaml', '/etc/vaultctl/hosts.yaml'];
 
@@ -69,11 +72,23 @@ export function settingsOptions(machine: Machine, flags: CommonFlags): SettingsO
   const [caFile, serverName, namespace] = ['VAULT_CACERT', 'VAULT_TLS_SERVER_NAME', 'VAULT_NAMESPACE'].map((name) => machine.env(name) || undefined);
   return {
     localNames: machine.localNames(), home: machine.env('HOME') ?? '/root', allowMissing: flags.allowMissing ?? [], allowMissingNodes: flags.allowMissingNode ?? [],
+    again: wordsToRepeat(flags),
     ...(flags.limit === undefined ? {} : { limit: flags.limit }), ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
     kubernetes: { ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }), ...(flags.context === undefined ? {} : { context: flags.context }) },
     shares: { ...(count === undefined ? {} : { count }), ...(threshold === undefined ? {} : { threshold }) },
     fallbacks: { ...(caFile === undefined ? {} : { caFile }), ...(serverName === undefined ? {} : { serverName }), ...(namespace === undefined ? {} : { namespace }) },
   };
+}
+
+/** `-e` as it was given, but for what may be a secret: three dots stand for it. */
+function wordsToRepeat(flags: CommonFlags): string[] {
+  const named = (flag: string, value: string | undefined) => (value === undefined ? [] : [flag, shellWord(value)]);
+  return [
+    ...named('--limit', flags.limit),
+    ...(flags.extraVars ?? []).flatMap((text) => ['-e', text.startsWith('@') || !SECRETIVE.test(text) ? shellWord(text) : '…']),
+    ...named('--vault-password-file', flags.vaultPasswordFile), ...(flags.askVaultPass === true ? ['--ask-vault-pass'] : []),
+    ...named('--kubeconfig', flags.kubeconfig), ...named('--context', flags.context),
+  ];
 }
 
 export async function readFlags(machine: Machine, flags: CommonFlags & { rootToken?: boolean; revokeRoot?: boolean }): Promise<Flags> {

@@ -1,5 +1,6 @@
 import { UsageError } from '../model/halt.ts';
 import type { Manager, Settings } from '../model/settings.ts';
+import { shellWord } from '../model/shell-word.ts';
 import { managerFrom } from './connection.ts';
 import type { ThisMachine } from './connection.ts';
 import { deploymentFrom } from './deployment-settings.ts';
@@ -25,6 +26,8 @@ export interface SettingsOptions extends ThisMachine {
   readonly fallbacks?: Omit<VaultFallbacks, 'home'>;
   readonly kubernetes?: KubernetesFlags;
   readonly allowMissing?: readonly string[];
+  /** Words of the command line without which the same command would not mean the same: they are printed with the next command. */
+  readonly again?: readonly string[];
   readonly allowMissingNodes?: readonly string[];
 }
 
@@ -48,7 +51,7 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
   const seconds = agreed(readings, (reading) => reading.whole(1, 86_400, 'vault_timeout'));
   return {
     clusterName: named?.value ?? group.name,
-    inventory: inventory.sources.join(' -i '),
+    inventory: [inventory.sources.map(shellWord).join(' -i '), ...(options.again ?? [])].join(' '),
     managers,
     master: masterOf(inventory, group, managers, options),
     limited: options.limit !== undefined,

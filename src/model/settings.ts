@@ -6,7 +6,7 @@ import type { Secret } from './secret.ts';
 export interface Settings {
   /** For typed confirmations: `vault_cluster_name`, else the inventory's first of release name, group name. */
   readonly clusterName: string;
-  /** Where it was read from, for messages and for the next command. */
+  /** What stands behind `-i` in the next command: where it was read from, quoted for a shell, and the flags that belong with it. */
   readonly inventory: string;
   readonly managers: readonly Manager[];
   /** Name of the master manager: `--limit`, else the host vaultctl runs on, else the first. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Machine } from '../../src/commands/context.ts';
+import type { CommonFlags, Machine } from '../../src/commands/context.ts';
 import { status } from '../../src/commands/status.ts';
 import { install } from '../../src/flows/install.ts';
 import { SimOperator } from '../sim/operator.ts';
@@ -8,16 +8,16 @@ import { PATHS, World } from '../sim/world.ts';
 import { filesOf, three } from './inventory-world.ts';
 
 /** `vaultctl status` on a simulated world: what it prints, and its exit code. */
-async function looked(world: World, json = false): Promise<{ code: number; out: string }> {
+async function looked(world: World, json = false, flags: CommonFlags = {}): Promise<{ code: number; out: string }> {
   let out = '';
   const machine: Machine = {
-    files: filesOf({ '/w/hosts.yaml': three() }), cwd: '/w', clock: { now: () => world.time.nowMs, sleep: async () => undefined, random: () => 'ab' },
+    files: filesOf({ '/w/hosts.yaml': three(), "/w/the ops' hosts.yaml": three() }), cwd: '/w', clock: { now: () => world.time.nowMs, sleep: async () => undefined, random: () => 'ab' },
     env: () => undefined, localNames: () => [], readInput: async () => new Uint8Array(), holder: () => ({ holder: 'ada', host: 'desk', pid: 1 }),
     out: (text) => { out += text; }, err: (text) => { out += text; },
     operator: () => Object.assign(new SimOperator(), { end: () => undefined }),
     open: async () => ({ eyes: world.eyes(), lockable: [], hands: () => { throw new Error('status has no hands'); }, close: async () => undefined }),
   };
-  const code = await status(machine, { inventory: ['hosts.yaml'], json });
+  const code = await status(machine, { inventory: ['hosts.yaml'], json, ...flags });
   return { code, out };
 }
 
@@ -47,4 +47,16 @@ describe('the exit code of status', () => {
       assert.deepEqual([code, (JSON.parse(out) as { exit: number }).exit], [expected, expected]);
     });
   }
+});
+
+describe('the next command', () => {
+  it('can be copied into a shell, with the flags that belong to it and without what may be a secret', async () => {
+    const world = await installed();
+    remove(world, 'm2');
+    const { out } = await looked(world, false, {
+      inventory: ["the ops' hosts.yaml"], limit: 'm1', extraVars: ['vault_timeout=60', 'ansible_password=hunter2'], kubeconfig: '/home/ada/kube config',
+    });
+    assert.ok(out.includes("-i '/w/the ops'\\'' hosts.yaml' --limit m1 -e vault_timeout=60 -e … --kubeconfig '/home/ada/kube config'"), out);
+    assert.ok(!out.includes('hunter2'));
+  });
 });
