@@ -1,5 +1,5 @@
 // The components of a one-node Kubernetes: the command line of each, and the files that they read.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NODE_NAME, writeKubeconfig } from './certificates.ts';
 import { DNS_ADDRESS } from './manifests.ts';
@@ -34,6 +34,13 @@ export function writeContainerdConfiguration(given: Given): void {
   writeFileSync(join(given.folder, 'containerd.toml'), containerdConfig(given));
 }
 
+/** Before the API server's command is made: who of its users is written down. */
+export function writeAuditPolicy(folder: string, users: readonly string[]): void {
+  writeJson(auditPolicyIn(folder), { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules: [{ level: 'Metadata', users }, { level: 'None' }] });
+}
+const auditPolicyIn = (folder: string) => join(folder, 'audit-policy.json');
+export const auditLogIn = (folder: string): string => join(folder, 'audit.log');
+
 /** `[program, ...arguments]` of each. */
 export function componentCommands({ folder, programs }: Given): { readonly [name in Component]: readonly string[] } {
   const at = (...path: string[]) => join(folder, ...path);
@@ -53,6 +60,7 @@ export function componentCommands({ folder, programs }: Given): { readonly [name
       `--proxy-client-cert-file=${pki('front-proxy.crt')}`, `--proxy-client-key-file=${pki('front-proxy.key')}`,
       // Without it SIGTERM takes over a minute.
       '--shutdown-watch-termination-grace-period=1s',
+      ...(existsSync(auditPolicyIn(folder)) ? [`--audit-policy-file=${auditPolicyIn(folder)}`, `--audit-log-path=${auditLogIn(folder)}`] : []),
     ],
     'kube-controller-manager': [
       programs['kube-controller-manager'], ...asClient(at('controller-manager.kubeconfig')), '--use-service-account-credentials', `--root-ca-file=${pki('ca.crt')}`,

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { makeCertificates, writeKubeconfig } from './certificates.ts';
-import { type Component, componentCommands, writeConfigurations } from './components.ts';
+import { auditLogIn, type Component, componentCommands, writeAuditPolicy, writeConfigurations } from './components.ts';
 import type { ImageNames } from './images.ts';
 import { insidePids, startInside, until } from './inside.ts';
 import { firstObjects } from './manifests.ts';
@@ -21,6 +21,8 @@ const READY_WITHIN_MS = 120_000;
 export interface ClusterOptions {
   /** Absent or empty, and the cluster's own: it is made, and gone when the cluster is. */
   readonly folder: string;
+  /** Users whose every request the API server writes to `auditLog`, without bodies. */
+  readonly audited?: readonly string[];
   /** Lets the cluster live on when this process ends; else the kernel ends it with us, even by SIGKILL. */
   readonly outlivesUs?: boolean;
   /** Told each thing that is done, and how long it took. */
@@ -45,6 +47,8 @@ export interface Cluster {
   readonly killComponent: (name: Component) => Promise<void>;
   /** Starts it again. */
   readonly startComponent: (name: Component) => void;
+  /** One JSON event a line (audit.k8s.io/v1), of the users that were to be audited. */
+  readonly auditLog: string;
   /** The path of what it has said so far. */
   readonly logOf: (name: Component) => string;
   /** Ends every process, mount, cgroup and file of it. Twice does no harm. */
@@ -68,6 +72,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await copyUnpacked(parts, folder);
     clock('images of the pods');
     writeConfigurations(given(folder, namespaces, parts));
+    if (options.audited !== undefined) writeAuditPolicy(folder, options.audited);
     const cluster = clusterIn(folder, namespaces, parts);
     await bringUp(cluster, namespaces, parts, clock);
     return cluster;
@@ -105,7 +110,7 @@ function clusterIn(folder: string, namespaces: Namespaces, parts: ClusterProgram
   const logOf = (name: string) => join(folder, `${name}.log`);
   const commands = componentCommands(given(folder, namespaces, parts));
   return {
-    folder, kubeconfig, netns, nsenter: namespaces.nsenter, kubectl: programs.kubectl, helm: programs.helm3, helm4: programs.helm4, logOf,
+    folder, kubeconfig, netns, nsenter: namespaces.nsenter, kubectl: programs.kubectl, helm: programs.helm3, helm4: programs.helm4, logOf, auditLog: auditLogIn(folder),
     images: { pause: images.pause.name, coredns: images.coredns.name, vault: images.vault.name, busybox: images.busybox.name },
     kubectlDo: async (args, input) => {
       const [program = '', ...rest] = [...namespaces.nsenter, programs.kubectl, ...args];

@@ -14,6 +14,7 @@ import { Halt } from '../../src/model/halt.ts';
 import { KubeError } from '../../src/ports/kube.ts';
 import { WireError } from '../../src/ports/vault.ts';
 import { EmptyingWorld } from '../crash/emptying-world.ts';
+import { grantedBy, manifestOf } from '../real/rights.ts';
 import { SimKube } from '../sim/kube.ts';
 
 const USER = 'system:serviceaccount:vault:vaultctl';
@@ -41,6 +42,17 @@ describe('what RBAC refuses', () => {
     assert.equal(inWords(forward), 'get pods/portforward vault-0 in namespace vault');
     assert.equal(ruleOf({ verb: 'create', group: 'coordination.k8s.io', resource: 'leases', namespace: 'vault', name: 'vaultctl-vault' }), '- {apiGroups: ["coordination.k8s.io"], resources: [leases], verbs: [create]}');
     assert.equal(shippedIn({ verb: 'patch', group: '', resource: 'configmaps', namespace: 'vault', name: 'mine' }), undefined);
+  });
+
+  it('is found in the manifest that the page names, and each right of a manifest is named with it', () => {
+    for (const file of ['rbac.yaml', 'rbac-install.yaml', 'rbac-verify.yaml', 'rbac-recover.yaml']) {
+      const granted = grantedBy(manifestOf(file));
+      assert.ok(granted.length > 0, file);
+      for (const right of granted) {
+        const [, verb = '', group = '', resource = ''] = /^\S+: (\S+) (?:([^/]+\.k8s\.io|apps)\/)?(\S+)$/.exec(right) ?? [];
+        assert.equal(shippedIn({ verb, group, resource }), file, right);
+      }
+    }
   });
 
   it('ends with exit 8 and names the rule, also where it stands behind a silent node', async () => {
