@@ -108,7 +108,7 @@ describe('the cluster part of status', () => {
     well.world.time.nowMs += 10_000;
     well.kube.controllers.tick();
     const found = await told(well);
-    assert.deepEqual([found.exit, found.verdict, found.next], [4, 'emptying this Vault was interrupted', ['vaultctl recover --reinitialise -i /w/hosts.yaml']]);
+    assert.deepEqual([found.exit, found.verdict, found.next], [4, 'emptying this Vault was interrupted', ['vaultctl recover --reinitialise -i /w/hosts.yaml -e vault_namespace=vault -e vault_reach=address']]);
     assert.deepEqual(found.kubernetes.pods.map(({ why }) => why), ['the pod is not there yet', 'the pod is not there yet']);
     const { out } = await looked(well, false, recover);
     assert.match(out, /Verdict: emptying this Vault was interrupted/);
@@ -116,6 +116,6 @@ describe('the cluster part of status', () => {
 
   it('offers to start over only where Vault is initialised and Kubernetes is known', async () => {
     const { out } = await looked(await healthy(), false, recover);
-    assert.match(out, /recover --reinitialise -i \/w\/hosts\.yaml\n {2}ALL SECRETS WILL BE LOST/);
+    assert.match(out, /recover --reinitialise -i \/w\/hosts\.yaml -e vault_namespace=vault -e vault_reach=address\n {2}ALL SECRETS WILL BE LOST/);
   });
 });
