@@ -9,7 +9,7 @@ import type { OpensshTransport } from './openssh-transport.ts';
 import { runProgram } from './run-program.ts';
 import type { RawChannel } from './script-channel.ts';
 import { knownKeys } from './ssh-connect.ts';
-import type { SshTarget } from './ssh-settings.ts';
+import { type SshTarget, wholeConfig } from './ssh-settings.ts';
 import type { Transport } from './ssh-shell.ts';
 import type { Ssh2Transport } from './ssh2-transport.ts';
 
@@ -54,7 +54,7 @@ export class AutoTransport implements Transport {
       await ssh2.ready();
       return ssh2;
     } catch (error) {
-      const why = error instanceof HostError ? await whyAfter(error, target) : undefined;
+      const why = error instanceof HostError ? await whyAfter(error, () => wholeConfig(manager)) : undefined;
       if (why === undefined) throw error;
       await openssh.ready().catch((second: unknown) => { throw neither(error as HostError, second, why); });
       tell(why);
@@ -90,16 +90,17 @@ export function whyOpenssh({ ssh, privateKeyFile }: Pick<Manager, 'ssh' | 'priva
 }
 
 /** Whether what ssh2 was told may be another with the system's ssh; undefined: no. */
-async function whyAfter(error: HostError, target: SshTarget): Promise<string | undefined> {
+async function whyAfter(error: HostError, asked: () => Promise<SshTarget['config']>): Promise<string | undefined> {
   if (error.kind === 'unreachable') return /no matching ([^:;]*)/.exec(error.message)?.[1]?.replace(/^/, 'ssh2 knows no ');
   if (error.kind !== 'denied') return undefined;
   const unread = /key (\S+) \(not a private key that ssh2 reads\)/.exec(error.message)?.[1];
   if (unread !== undefined) return `ssh2 cannot read ${unread}`;
-  const own = [...(target.config.get('identityfile') ?? []).map((file) => file.replace(/^~(?=\/)/, homedir())), ...HARDWARE_KEYS.map((name) => join(homedir(), '.ssh', name))];
+  const config = await asked();
+  const own = [...(config.get('identityfile') ?? []).map((file) => file.replace(/^~(?=\/)/, homedir())), ...HARDWARE_KEYS.map((name) => join(homedir(), '.ssh', name))];
   const hardware = own.find(isHardwareKey);
   if (hardware !== undefined) return `${hardware} is a hardware key (touch it when it blinks)`;
-  if (target.config.get('gssapiauthentication')?.[0] === 'yes' && hasTicket()) return 'there is a Kerberos ticket, and GSSAPIAuthentication yes in the configuration of ssh';
-  if (target.config.get('hostbasedauthentication')?.[0] === 'yes') return 'HostbasedAuthentication yes in the configuration of ssh';
+  if (config.get('gssapiauthentication')?.[0] === 'yes' && hasTicket()) return 'there is a Kerberos ticket, and GSSAPIAuthentication yes in the configuration of ssh';
+  if (config.get('hostbasedauthentication')?.[0] === 'yes') return 'HostbasedAuthentication yes in the configuration of ssh';
   return await agentHoldsMore() ? 'the agent holds a certificate or a hardware key' : undefined;
 }
 

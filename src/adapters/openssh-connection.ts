@@ -57,7 +57,7 @@ export class OpensshConnection {
 
   get alive(): boolean { return this.#alive; }
 
-  /** @throws HostError as `failure` makes it */
+  /** @throws HostError as `failure` makes it; Error where this machine has no room for the socket */
   static async open({ program, args, address, timeoutMs, answer, failure }: OpensshCall): Promise<OpensshConnection> {
     const folder = privateFolder();
     const socket = join(folder, 's');

@@ -78,7 +78,7 @@ export class OpensshTransport implements Transport {
       program: this.#program, args: opensshArguments(this.#manager, target), address, timeoutMs: target.connectTimeoutMs + LOGIN_MS,
       answer: (question) => answers.answer(question),
       failure: (code, said) => opensshFailure(target, this.#program, code, said, answers.unanswered),
-    });
+    }).catch((error: unknown) => { throw error instanceof HostError ? error : new HostError(name, 'tool', `the system's ssh cannot be started here: ${(error as Error).message}`, 'look at the folder for temporary files (TMPDIR), or set vault_transport: ssh2', { cause: error }); });
     for (const line of letPass(target, made.said())) this.#deps.warn(line);
     return made;
   }

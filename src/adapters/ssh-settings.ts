@@ -99,6 +99,11 @@ function configFor(address: string, user: string | undefined, port: number | und
   return found;
 }
 
+/** All that ssh would do for a host, its own defaults and the system's too. Asked only where a login has failed. */
+export async function wholeConfig(manager: Pick<Reach, 'address' | 'user' | 'port' | 'ssh'>): Promise<Config> {
+  return askSsh(manager.address, manager.user, manager.port, manager.ssh.configFile).catch(() => nothing);
+}
+
 let matters: boolean | undefined;
 function mayMatter(): boolean {
   matters ??= existsSync(join(homedir(), '.ssh/config')) || hasConf('/etc/ssh/ssh_config.d') || saysMore('/etc/ssh/ssh_config');
@@ -110,7 +115,7 @@ function hasConf(folder: string): boolean {
 }
 
 function saysMore(file: string): boolean {
-  try { return /^\s*(hostname|user|port|identityfile|identitiesonly|proxyjump|proxycommand|userknownhostsfile|globalknownhostsfile|hostkeyalias|match)\b/im.test(readFileSync(file, 'utf8')); } catch { return false; }
+  try { return /^\s*(hostname|user|port|identityfile|identitiesonly|proxyjump|proxycommand|userknownhostsfile|globalknownhostsfile|hostkeyalias|certificatefile|pkcs11provider|knownhostscommand|revokedhostkeys|match)\b/im.test(readFileSync(file, 'utf8')); } catch { return false; }
 }
 
 function askSsh(address: string, user: string | undefined, port: number | undefined, file: string | undefined): Promise<Config> {

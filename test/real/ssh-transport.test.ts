@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,6 +10,7 @@ import { type Manager, plainSsh, type SshOptions } from '../../src/model/setting
 import { HostError } from '../../src/ports/hosts.ts';
 import { manager, openDeps } from '../contract/host-benches.ts';
 import { notRun } from '../not-run.ts';
+import { kerberosMissing, startKerberos } from './kerberos.ts';
 import { type SshdWorld, startSshd } from './sshd.ts';
 import { makeSudoUser } from './sudo-user.ts';
 
@@ -98,6 +99,57 @@ describe('what ssh2 cannot do goes through the system\'s ssh', () => {
     if (answer.is === 'held') await answer.lock.release();
     await host!.close();
     assert.equal(readFileSync(main, 'utf8'), 'content');
+  });
+
+  it('a server that takes Kerberos tickets only', async () => {
+    const missing = kerberosMissing();
+    if (missing !== undefined || userInfo().uid !== 0) { notRun('login with a Kerberos ticket', missing ?? 'an sshd that reads its keytab needs root'); return; }
+    const address = '127.0.180.1';
+    const realm = await startKerberos(join(base, 'realm'), { address, user: userInfo().username });
+    const world = await startSshd({ world: join(base, 'kerberos'), names: ['m1'], net: 180, env: realm.server, config: ['GSSAPIAuthentication yes', 'GSSAPIStrictAcceptorCheck no', 'PubkeyAuthentication no'] });
+    const before = { KRB5_CONFIG: process.env.KRB5_CONFIG, KRB5CCNAME: process.env.KRB5CCNAME };
+    try {
+      await assert.rejects(look(reach(world)), refused('denied', /tried key/));
+      Object.assign(process.env, realm.client);
+      const config = join(base, 'gssapi.conf');
+      writeFileSync(config, 'Host *\n  GSSAPIAuthentication yes\n');
+      assert.match((await look(reach(world, {}, { words: ['-o', 'GSSAPIAuthentication=yes'], needsOpenssh: 'GSSAPIAuthentication' })))[0] ?? '', /GSSAPIAuthentication in the inventory/);
+      assert.match((await look(reach(world, {}, { configFile: config })))[0] ?? '', /there is a Kerberos ticket/);
+    } finally {
+      for (const [name, value] of Object.entries(before)) { if (value === undefined) delete process.env[name]; else process.env[name] = value; }
+      await world.stop();
+      await realm.stop();
+    }
+  });
+
+  it('a key that never leaves its token, whose PIN is asked for', async () => {
+    const library = ['/usr/lib/softhsm/libsofthsm2.so', '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so'].find((path) => existsSync(path));
+    if (library === undefined || !existsSync('/usr/bin/pkcs11-tool')) { notRun('login with a key in a PKCS#11 token', 'apt-get install --no-install-recommends softhsm2 opensc'); return; }
+    const folder = join(base, 'token');
+    const before = process.env.SOFTHSM2_CONF;
+    mkdirSync(join(folder, 'tokens'), { recursive: true });
+    writeFileSync(join(folder, 'conf'), `directories.tokendir = ${folder}/tokens\nobjectstore.backend = file\n`);
+    process.env.SOFTHSM2_CONF = join(folder, 'conf');
+    try {
+      execFileSync('softhsm2-util', ['--init-token', '--free', '--label', 'vaultctl', '--pin', '4711', '--so-pin', '4712'], { stdio: 'ignore' });
+      execFileSync('pkcs11-tool', ['--module', library, '--login', '--pin', '4711', '--keypairgen', '--key-type', 'EC:prime256v1', '--id', '01', '--label', 'k'], { stdio: 'ignore' });
+      const shown = execFileSync('ssh-keygen', ['-D', library], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      const world = await startSshd({ world: join(base, 'pkcs11'), names: ['m1'], net: 181 });
+      try {
+        writeFileSync(join(world.key, '../m1/authorized_keys'), shown);
+        const to = reach(world, { privateKeyFile: undefined }, { words: ['-o', `PKCS11Provider=${library}`], needsOpenssh: 'PKCS11Provider' });
+        const asked: string[] = [];
+        const [host] = openHosts([to], { ...openDeps, askSecret: ((question: string) => { asked.push(question); return Promise.resolve(new Secret('4711')); }) as typeof openDeps.askSecret });
+        assert.equal((await host!.look({ files: [], folders: ['/'], limitBytes: 1 })).folders.get('/')!.is, 'folder');
+        await host!.close();
+        assert.deepEqual(asked, ["Enter PIN for 'vaultctl': "]);
+        await assert.rejects(look(to), refused('denied', /asked and not answered: Enter PIN for 'vaultctl'/));
+      } finally {
+        await world.stop();
+      }
+    } finally {
+      if (before === undefined) delete process.env.SOFTHSM2_CONF; else process.env.SOFTHSM2_CONF = before;
+    }
   });
 
   it('a host that known_hosts knows by its certificate authority only', async () => {

@@ -18,6 +18,8 @@ export interface SshdOptions {
   readonly mounts?: Readonly<Record<string, string>>;
   /** The program in front of each sshd, which must leave it the process that was started: `['strace', '-D', …]`. */
   readonly under?: readonly string[];
+  /** Added to what each sshd finds in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Lines for each sshd_config. */
   readonly config?: readonly string[];
 }
@@ -85,7 +87,7 @@ async function startOne(options: SshdOptions, { name, address, taken, key }: { n
   let child: ChildProcess;
   const start = async () => {
     const [program, ...args] = underMounts(options, home, [...(options.under ?? []), sshdPath(), '-D', '-e', '-f', config]);
-    child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env: { ...process.env, ...options.env } });
     let said = '';
     child.stderr?.on('data', (chunk: Buffer) => { said = (said + chunk.toString()).slice(-2000); });
     await answers(address, port, () => (child.exitCode === null ? undefined : `sshd of ${name} ended with ${child.exitCode}: ${said}`));
