@@ -36,7 +36,10 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
   noMajority: { '': haltTexts.noMajority(1, 2, [unknownKey, away], inventory) },
   nodesBehind: { '': haltTexts.nodesBehind([{ host: vaults[2]!, why: '4812 raft entries behind the leader' }], inventory) },
   vaultUnreachable: { '': haltTexts.vaultUnreachable([{ host: vault, why: 'connection refused' }], inventory) },
-  kubernetesUnreachable: { '': haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory) },
+  kubernetesUnreachable: {
+    '': haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory),
+    managers: haltTexts.kubernetesUnreachable('the API server https://10.0.0.1:6443 (context production) does not answer: ECONNREFUSED', undefined, inventory, ['m1  3f8a91c0  2 of 3, 4 days old', 'm2  not reached: 10.0.0.2:22: connection refused']),
+  },
   kubernetesForbidden: {
     '': haltTexts.kubernetesForbidden('system:serviceaccount:vault:vaultctl', [
       { verb: 'patch', group: 'apps', resource: 'statefulsets', namespace: 'vault', name: 'vault' }, { verb: 'delete', group: '', resource: 'persistentvolumeclaims', namespace: 'vault', name: 'data-vault-0' },

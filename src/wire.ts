@@ -43,12 +43,13 @@ export const machine: Machine = {
 /** Set once the inventory has said where the journal is. */
 let journal: ((event: Event) => void) | undefined;
 
-async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[1], operator: Parameters<Machine['open']>[2]): Promise<World> {
+async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[1], operator: Parameters<Machine['open']>[2], how?: 'also-without-pods'): Promise<World> {
   const [{ openHosts }, { HttpWire }, { VaultEyes }, { VaultHands }] = await Promise.all([
     import('./adapters/open-hosts.ts'), import('./adapters/vault-http.ts'), import('./vault/eyes.ts'), import('./vault/hands.ts'),
   ]);
   const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }), note: (text) => operator.tell({ is: 'note', text }) });
-  const pods = await openPods(settings).catch((error: unknown) => { throw error instanceof KubeError ? kubernetesHalt(error, settings.inventory) : error; });
+  const pods = await openPods(settings);
+  if (pods?.away !== undefined && how === undefined) { pods.close(); throw kubernetesHalt(pods.away, settings.inventory); }
   const wire = new HttpWire({ get ca() { return settings.vault.ca ?? pods?.ca(); }, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
   const end = journalOn(master, hosts.find(({ name }) => name === settings.master));
@@ -66,6 +67,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   return {
     eyes: { ...base, vault: new VaultEyes(wire, settings.timeoutMs) },
     lockable: hosts,
+    ...(pods?.away === undefined ? {} : { away: pods.away }),
     ...(kubernetes === undefined || openKube === undefined ? {} : {
       lease: async () => ({ kube: await openKube(), namespace: kubernetes.namespace, release: kubernetes.release, pulse: systemPulse, now: () => systemClock.now() }),
     }),
@@ -96,6 +98,8 @@ interface Pods {
   /** @throws WireError where the Secret that shall hold it is not there (yet) */
   ca(): string | undefined;
   readonly find: () => Promise<void>;
+  /** Why no pod is known, where the first look failed. */
+  readonly away: KubeError | undefined;
   close(): void;
 }
 
@@ -118,9 +122,9 @@ async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
     if (authority === undefined || 'missing' in authority || 'ca' in ca) authority = ca;
   };
   try {
-    await find();
+    const away = await find().then(() => undefined, (error: unknown) => { if (error instanceof KubeError) return error; throw error; });
     return {
-      kube, nodes, ways, find,
+      kube, nodes, ways, find, away,
       ca: () => { if (authority === undefined) return undefined; if ('missing' in authority) throw new WireError('Vault', 'before', authority.missing.message, { cause: authority.missing }); return authority.ca; },
       close: () => { ways.close(); kube.close(); },
     };

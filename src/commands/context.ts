@@ -4,6 +4,7 @@ import type { Eyes, Flags, Hands, Prover } from '../engine/world.ts';
 import type { Manager, Settings } from '../model/settings.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LockWords, Reach } from '../ports/hosts.ts';
+import type { KubeError } from '../ports/kube.ts';
 import type { InventoryFiles } from '../ports/inventory-files.ts';
 import type { Operator } from '../ports/operator.ts';
 
@@ -37,6 +38,8 @@ export interface World {
   readonly eyes: Eyes;
   /** Only a flow calls this: from here on there are hands. */
   hands(lock: ClusterLock, operation: string): Hands & Prover;
+  /** Why no pod is known, where Kubernetes did not say: the managers can be looked at all the same. */
+  readonly away?: KubeError;
   /** The managers with hands, to take the lock on. */
   readonly lockable: Hands['hosts'];
   /** Where the Lease beside that lock is; undefined where the inventory knows of no Kubernetes. */
@@ -61,7 +64,8 @@ export interface Machine {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   operator(options: { json: boolean; color: boolean; verbose: boolean; confirm: string | undefined; quiet: boolean }): Operator & { end(): void };
-  open(settings: Settings, flags: Flags, operator: Operator): Promise<World>;
+  /** @param how `also-without-pods`: a world of the managers alone (`away`), where Kubernetes does not say which pods there are. @throws Halt */
+  open(settings: Settings, flags: Flags, operator: Operator, how?: 'also-without-pods'): Promise<World>;
 }
 
 export type { LockWords };

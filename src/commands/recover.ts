@@ -2,7 +2,6 @@ import { candidatesOf } from '../engine/candidates.ts';
 import { diagnose } from '../engine/diagnose.ts';
 import { each } from '../engine/each-host.ts';
 import type { ClusterLock } from '../engine/lock.ts';
-import { lookAtCluster } from '../engine/look-cluster.ts';
 import { papersOf, reached, type Survey, survey } from '../engine/survey.ts';
 import { takeLocks } from '../engine/take-locks.ts';
 import { breakLease, leaseHolder } from '../kubernetes/lease.ts';
@@ -18,6 +17,7 @@ import { emptiesInKubernetes } from '../steps/what-to-empty.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { runFlow } from './run-flow.ts';
 import { readFlags, readSettings } from './settings.ts';
+import { sightOf } from './status.ts';
 
 export interface RecoverFlags extends CommonFlags {
   readonly import?: string;
@@ -48,7 +48,9 @@ export async function recover(machine: Machine, flags: RecoverFlags): Promise<nu
   let world: World | undefined;
   try {
     const settings = await readSettings(machine, flags, operator);
-    world = await machine.open(settings, await readFlags(machine, flags), operator);
+    // Breaking a lock and giving advice need no Vault.
+    const looks = flags.archive !== true && flags.cancelRekey === undefined;
+    world = await machine.open(settings, await readFlags(machine, flags), operator, looks ? 'also-without-pods' : undefined);
     const session: Session = { machine, flags, settings, world, operator };
     if (flags.unlock === true) return await unlock(session);
     if (flags.archive === true) return await locked(session, 'recover --archive', archive);
@@ -107,7 +109,8 @@ async function archive(session: Session, lock: ClusterLock, operation: string): 
   const silent = seen.managers.flatMap((sight) => (sight.reached ? [] : [{ host: sight.manager.name, why: sight.error.message }]));
   if (silent.length > 0) throw new Halt(haltTexts.managersUnreachable(silent, 'recover --archive', settings.inventory));
   const mute = seen.nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
-  if (mute.length > 0) throw new Halt(haltTexts.vaultUnreachable(mute, settings.inventory));
+  // Where no node is known, none has said that it is empty.
+  if (mute.length > 0 || seen.nodes.length === 0) throw new Halt(haltTexts.vaultUnreachable(mute.length > 0 ? mute : [{ host: 'Vault', why: 'no node is known: is there a StatefulSet, and has it pods?' }], settings.inventory));
   const initialised = seen.nodes.some((sight) => sight.reached && sight.status.initialized);
   const verdict = initialised ? await proveLive(hands, candidatesOf(seen)) : undefined;
   if (verdict?.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, settings.inventory));
@@ -147,7 +150,7 @@ async function cancelRekey(session: Session, lock: ClusterLock, operation: strin
 /** Which verb helps, and why. */
 async function advise(session: Session): Promise<number> {
   const { world, settings, machine, flags } = session;
-  const [found, cluster] = await Promise.all([survey(world.eyes), lookAtCluster(world.eyes)]);
+  const [found, cluster] = await Promise.all([survey(world.eyes), sightOf(world)]);
   const seen: Survey = { ...found, cluster };
   const verdict = diagnose(seen, settings.inventory);
   const advice = advices(seen, settings.inventory, settings.kubernetes !== undefined);

@@ -2,10 +2,15 @@ import type { Flow } from '../engine/flow.ts';
 import type { ClusterLock } from '../engine/lock.ts';
 import { plan } from '../engine/plan.ts';
 import { run } from '../engine/run.ts';
+import { survey } from '../engine/survey.ts';
 import { takeLocks } from '../engine/take-locks.ts';
+import { kubernetesHalt } from '../kubernetes/rights.ts';
+import type { Halt } from '../model/halt.ts';
 import type { Settings } from '../model/settings.ts';
+import type { KubeError } from '../ports/kube.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { readFlags, readSettings } from './settings.ts';
+import { fingerprints, managerLines } from './show-managers.ts';
 
 /** `unseal` must work while everything else is down: it takes no lock and writes on no manager. */
 export const noLock: ClusterLock = {
@@ -29,7 +34,8 @@ export async function runFlow<S, K extends keyof S>(
   try {
     const settings = await readSettings(machine, flags, operator);
     options.fits?.(settings);
-    world = await machine.open(settings, await readFlags(machine, flags), operator);
+    world = await machine.open(settings, await readFlags(machine, flags), operator, 'also-without-pods');
+    if (world.away !== undefined) throw await withoutPods(machine, world, world.away, settings.inventory);
     if (flags.dryRun === true) { await showPlan(machine, flags, flow, world); return undefined; }
     const operation = machine.clock.random(6);
     operator.tell({ is: 'flow', flow: flow.name, operation, cluster: settings.clusterName });
@@ -43,6 +49,12 @@ export async function runFlow<S, K extends keyof S>(
     await world?.close();
     operator.end();
   }
+}
+
+/** No flow goes on without knowing the pods; what the managers hold is what the operator wants to know then. */
+async function withoutPods(machine: Machine, { eyes }: World, away: KubeError, inventory: string): Promise<Halt> {
+  const seen = await survey(eyes);
+  return kubernetesHalt(away, inventory, undefined, managerLines(seen, await fingerprints(seen), machine.clock.now()));
 }
 
 async function showPlan<S>(machine: Machine, flags: CommonFlags, flow: Flow<S>, world: World): Promise<void> {

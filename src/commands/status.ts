@@ -1,19 +1,18 @@
-import { age } from '../model/halts.ts';
-import { fingerprintOf } from '../credentials/fingerprint.ts';
 import { diagnose, type Diagnosis } from '../engine/diagnose.ts';
 import { type ClusterSight, lookAtCluster, type PodSight } from '../engine/look-cluster.ts';
-import { paperOf, type Paper, reached, type Survey, survey, unreachable } from '../engine/survey.ts';
+import { type Survey, survey } from '../engine/survey.ts';
 import { isIntent } from '../engine/candidates.ts';
-import type { CommonFlags, Machine } from './context.ts';
+import type { CommonFlags, Machine, World } from './context.ts';
 import { readFlags, readSettings } from './settings.ts';
+import { fingerprints, managerLines, type Marks } from './show-managers.ts';
 
 /** Read-only, no lock: the first thing an operator runs. The exit code is the verdict's. */
 export async function status(machine: Machine, flags: CommonFlags): Promise<number> {
   const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: undefined, quiet: true });
   const settings = await readSettings(machine, flags, operator);
-  const world = await machine.open(settings, await readFlags(machine, flags), operator);
+  const world = await machine.open(settings, await readFlags(machine, flags), operator, 'also-without-pods');
   try {
-    const [found, cluster] = await Promise.all([survey(world.eyes), lookAtCluster(world.eyes)]);
+    const [found, cluster] = await Promise.all([survey(world.eyes), sightOf(world)]);
     const seen: Survey = { ...found, cluster };
     const verdict = diagnose(seen, settings.inventory);
     const now = machine.clock.now();
@@ -26,56 +25,27 @@ export async function status(machine: Machine, flags: CommonFlags): Promise<numb
   }
 }
 
-type Marks = ReadonlyMap<Paper, string>;
-
-/** Equal files show equal marks, and a mark opens nothing: slow hashes under a salt of this cluster. */
-async function fingerprints(seen: Survey): Promise<Marks> {
-  const salt = reached(seen).flatMap(({ about }) => (about === undefined ? [] : [about.clusterId]))[0] ?? 'vaultctl';
-  const marks = new Map<Paper, string>();
-  const known = new Map<string, string>();
-  for (const { papers } of reached(seen)) {
-    for (const paper of papers) {
-      if (paper.is !== 'set') continue;
-      const same = Buffer.from(paper.bytes).toString('latin1');
-      const mark = known.get(same) ?? (await fingerprintOf(paper.set, salt)).slice(0, 8);
-      known.set(same, mark);
-      marks.set(paper, mark);
-    }
-  }
-  return marks;
-}
-
-function describe(paper: Paper, marks: Marks, now: number): string {
-  const open = paper.tooOpen ? ', TOO OPEN' : '';
-  const old = `${age(now - paper.modifiedMs)} old`;
-  if (paper.is === 'set') return `${marks.get(paper) ?? ''}  ${paper.set.threshold} of ${paper.set.shares.length}, ${old}${open}`;
-  if (paper.is === 'checkpoint') return isIntent(paper) ? `intent (no keys of its own), ${old}` : `${paper.checkpoint.meta?.phase ?? 'written by an old playbook'}, ${old}${open}`;
-  return paper.is === 'unreadable' ? `UNREADABLE: ${paper.why}` : 'empty leftover';
+/** What the world's opening was refused is not asked for again. */
+export async function sightOf({ eyes, away }: World): Promise<ClusterSight | undefined> {
+  return away === undefined ? lookAtCluster(eyes) : { reached: false, why: away.message, ...(away.mend === undefined ? {} : { mend: away.mend }) };
 }
 
 function page(seen: Survey, verdict: Diagnosis, marks: Marks, now: number): string {
-  const lines = ['Vault'];
+  const lines = ['Vault', ...(seen.nodes.length === 0 ? ['  no node is known: its pods are found through Kubernetes'] : [])];
   for (const sight of seen.nodes) {
     lines.push(`  ${sight.node.name}  ${sight.reached
       ? `${sight.health}${sight.status.sealed && sight.status.initialized ? ` (${sight.status.progress} of ${sight.status.threshold} shares given)` : ''}, version ${sight.status.version}${sight.status.clusterName === undefined ? '' : `, ${sight.status.clusterName}`}`
       : `not reached: ${sight.error.message}`}`);
   }
   if (seen.cluster !== undefined) lines.push(...clusterPart(seen, seen.cluster));
-  lines.push('Managers');
-  for (const sight of reached(seen)) {
-    const main = paperOf(sight, 'main');
-    lines.push(`  ${sight.manager.name}  ${main === undefined ? 'no keys' : describe(main, marks, now)}`);
-    const titles = { install: 'install checkpoint', rotate: 'rotate checkpoint', sibling: 'left by a crash', previous: 'previous', main: 'main' };
-    for (const paper of sight.papers) if (paper !== main) lines.push(`    ${titles[paper.role]}: ${describe(paper, marks, now)}  ${paper.path}`);
-  }
-  for (const { manager, error } of unreachable(seen)) lines.push(`  ${manager.name}  not reached: ${error.message}${error.mend === undefined ? '' : `\n    mend: ${error.mend}`}`);
+  lines.push('Managers', ...managerLines(seen, marks, now).map((line) => `  ${line}`));
   lines.push('', `Verdict: ${verdict.verdict}`, ...verdict.problems.map((problem) => `  ${problem}`));
   if (verdict.next.length > 0) lines.push(`Next: ${verdict.next.join('; ')}`);
   return `${lines.join('\n')}\n`;
 }
 
 function clusterPart(seen: Survey, cluster: ClusterSight): string[] {
-  if (!cluster.reached) return ['Kubernetes', `  not reached: ${cluster.why}`];
+  if (!cluster.reached) return ['Kubernetes', `  not reached: ${cluster.why}`, ...(cluster.mend === undefined ? [] : [`    mend: ${cluster.mend}`])];
   const { namespace, set, release, chart, replicas, pods, claims } = cluster;
   return [
     'Kubernetes',
@@ -94,7 +64,7 @@ function inPod({ nodes }: Survey, { name, labelled }: PodSight): string | undefi
 function clusterReport(seen: Survey) {
   const { cluster } = seen;
   if (cluster === undefined) return {};
-  if (!cluster.reached) return { kubernetes: { reached: false, error: cluster.why } };
+  if (!cluster.reached) return { kubernetes: { reached: false, error: cluster.why, mend: cluster.mend ?? null } };
   const { namespace, set, release, chart, replicas, pods, claims, emptying } = cluster;
   return { kubernetes: {
     reached: true, namespace, stateful_set: set ?? null, release: release ?? null, chart: chart ?? null, replicas,

@@ -29,6 +29,7 @@ const silentManagers = (survey: Survey) => unreachable(survey).map(({ manager, e
 /** From the worst to the mildest: the first rule that applies is the verdict, and its command the next one. */
 const rules: readonly Rule[] = [
   halfEmptied,
+  podsUnknown,
   (survey) => (survey.nodes.every((sight) => !sight.reached) ? finding('unreachable', 'Vault cannot be reached', [], [...silentNodes(survey), ...podsNotThere(survey)]) : undefined),
   foreignSeal,
   (survey) => (standing(survey) ? undefined : notInitialised(survey)),
@@ -50,6 +51,15 @@ function halfEmptied({ cluster }: Survey): Finding | undefined {
   if (cluster?.reached !== true || cluster.emptying === undefined) return undefined;
   const { purpose, startedAt, replicas } = cluster.emptying;
   return finding('resumable', 'emptying this Vault was interrupted', [`recover --${purpose}`], [`StatefulSet ${cluster.set}: begun ${startedAt}, to be scaled back to ${replicas}`]);
+}
+
+/** Vault is found through Kubernetes, and Kubernetes does not say where: what the managers hold is all that is known. */
+function podsUnknown(survey: Survey): Finding | undefined {
+  const { cluster, nodes } = survey;
+  if (nodes.length > 0 || cluster === undefined) return undefined;
+  if (cluster.reached) return cluster.set === undefined ? finding('unreachable', `there is no Vault in namespace ${cluster.namespace} yet: no StatefulSet has its pods`, ['plan install']) : undefined;
+  const left = papersOf(survey, 'rotate', 'install').filter((paper) => !isIntent(paper));
+  return finding('unreachable', 'Kubernetes cannot be reached, and with it no Vault pod', ['status'], [`Kubernetes: ${cluster.why}`, ...places(left), ...unequal(survey), ...silentManagers(survey)]);
 }
 
 /** Pods that shall be there and where nobody can answer; one that is down is so though its peers hold the quorum. */

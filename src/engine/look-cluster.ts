@@ -2,7 +2,7 @@ import { claimsOf, type VolumeClaim } from '../kubernetes/emptying.ts';
 import { type Emptying, emptyingOf } from '../kubernetes/emptying-note.ts';
 import { findVaultPods, type Pod, type StatefulSet, whyNot } from '../kubernetes/vault-pods.ts';
 import { messageOf } from '../model/halt.ts';
-import type { KubeWire } from '../ports/kube.ts';
+import { KubeError, type KubeWire } from '../ports/kube.ts';
 import type { Eyes } from './world.ts';
 
 /** Who runs `status` waits for it: an API server that is away for longer is away. */
@@ -33,7 +33,7 @@ export type ClusterSight = {
   readonly pods: readonly PodSight[];
   readonly claims: readonly { readonly name: string; readonly phase: string; readonly volume: string | undefined; readonly deleting: boolean }[];
   readonly emptying: Emptying | undefined;
-} | { readonly reached: false; readonly why: string };
+} | { readonly reached: false; readonly why: string; readonly mend?: string };
 
 /** Only looks, and never throws: Vault may answer while its API server does not. Undefined where the inventory knows of no Kubernetes. */
 export async function lookAtCluster({ settings: { kubernetes }, kube: open }: Eyes): Promise<ClusterSight | undefined> {
@@ -51,7 +51,7 @@ export async function lookAtCluster({ settings: { kubernetes }, kube: open }: Ey
       claims: claims.map(claimSight), emptying: set === undefined ? undefined : emptyingOf(set),
     };
   } catch (error) {
-    return { reached: false, why: messageOf(error) };
+    return { reached: false, why: messageOf(error), ...(error instanceof KubeError && error.mend !== undefined ? { mend: error.mend } : {}) };
   }
 }
 

@@ -52,9 +52,12 @@ export function refuseForbidden(errors: readonly unknown[], inventory: string): 
   }
 }
 
-/** The page for an API server that did not give what was asked of it. @param during the title of the step */
-export function kubernetesHalt(error: KubeError, inventory: string, during?: string): Halt {
+/**
+ * The page for an API server that did not give what was asked of it.
+ * @param during the title of the step @param managers what lies on each manager, where nothing else could be looked at
+ */
+export function kubernetesHalt(error: KubeError, inventory: string, during?: string, managers: readonly string[] = []): Halt {
   const { refusal } = error;
   if (refusal !== undefined) return new Halt(haltTexts.kubernetesForbidden(refusal.user, refusal.rights, during, inventory), { cause: error });
-  return new Halt(haltTexts.kubernetesUnreachable(`${during === undefined ? '' : `${during}: `}${error.message}`, error.mend, inventory), { cause: error });
+  return new Halt(haltTexts.kubernetesUnreachable(`${during === undefined ? '' : `${during}: `}${error.message}`, error.mend, inventory, managers), { cause: error });
 }

@@ -61,8 +61,8 @@ export const haltTexts = {
     next: ['bring those nodes back, then run the same command again', `vaultctl status -i ${inventory}`,
       ...(missing.length === 0 ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
   }),
-  kubernetesUnreachable: (why: string, mend: string | undefined, inventory: string): HaltText => ({
-    code: 'kubernetes-unreachable', exit: 'unreachable', what: 'Kubernetes does not give what vaultctl needs', details: [why],
+  kubernetesUnreachable: (why: string, mend: string | undefined, inventory: string, managers: readonly string[] = []): HaltText => ({
+    code: 'kubernetes-unreachable', exit: 'unreachable', what: 'Kubernetes does not give what vaultctl needs', details: [why, ...(managers.length === 0 ? [] : ['the managers, looked at all the same:', ...managers.map((line) => `  ${line}`)])],
     safe: ['Vault runs on without its API server.', 'Every step that was reported done is on disk; nothing is deleted before every manager holds the keys.'], notDone: ['What the API server was needed for, and what stands after it.'],
     next: [...(mend === undefined ? [] : [mend]), 'kubectl get pods   (with the same --kubeconfig and --context)', `vaultctl status -i ${inventory}`],
   }),

@@ -41,7 +41,8 @@ export async function proveLive(hands: Hands & Prover, candidates: readonly Cand
     if (opened.size === 0 && activeOf(sights) === undefined) break;
     noteSealedAgain(sights, opened, refusals, tries);
   }
-  const everyNodeRefusesAll = hands.nodes.every(({ address }) => refusals.get(address)?.size === candidates.length);
+  // Pods that are gone by now have refused nothing.
+  const everyNodeRefusesAll = hands.nodes.length > 0 && hands.nodes.every(({ address }) => refusals.get(address)?.size === candidates.length);
   if (everyNodeRefusesAll) return { is: 'none', rejected: candidates };
   throw new Halt(haltTexts.noLeader(sights.map(describeNode), hands.settings.inventory));
 }

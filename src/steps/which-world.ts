@@ -33,6 +33,8 @@ export function mustStand(flow: string): Fork<undefined, { standing: Scene }> {
   };
 }
 
+const NOBODY = { host: 'Vault', why: 'no node is known: is there a StatefulSet, and has it pods?' };
+
 /** @throws Halt `vault-unreachable` where a silent node leaves it open, `auto-unseal` for a seal that keeps no key shares. */
 export function isInitialised(eyes: Eyes, seen: Survey): boolean {
   const answered = seen.nodes.filter((sight) => sight.reached);
@@ -40,7 +42,7 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
   if (foreignSeal !== undefined) throw new Halt(haltTexts.autoUnseal(foreignSeal.status.type));
   if (answered.some(({ status }) => status.initialized)) return true;
   const missing = missingNodesOf(eyes, seen);
-  if (missing.length > 0 || answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(missing, eyes.settings.inventory));
+  if (missing.length > 0 || answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(missing.length > 0 ? missing : [NOBODY], eyes.settings.inventory));
   return false;
 }
 
