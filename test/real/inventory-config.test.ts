@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -160,4 +161,16 @@ describe('Ansible\'s own settings are found and read as Ansible does', () => {
       assert.ok(inventory.topology.hosts.size > 0);
     });
   }
+
+  it('and the program itself, started there, prints the same', () => {
+    for (const name of ['the environment over the file', '~/.ansible.cfg', 'kubespray\'s ansible.cfg']) {
+      const index = cases.findIndex((each) => each.name === name);
+      const { cwd, all: env } = worldOf(cases[index]!, index);
+      const program = `await (await import(${JSON.stringify(join(import.meta.dirname, '../../src/main.ts'))})).main(process.argv.slice(1))`;
+      const sources = (cases[index]!.sources ?? []).flatMap((source) => ['-i', source]);
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', program, 'inventory', '--list', ...sources], { cwd, env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
+      assert.equal(run.status, 0, run.stderr);
+      assert.deepEqual(JSON.parse(run.stdout), listed(answers.get(cases[index]!)!.list), name);
+    }
+  });
 });
