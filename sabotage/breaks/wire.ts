@@ -48,4 +48,24 @@ export const wire: readonly Break[] = [
     name: 'host-keys-not-strict-by-default', danger: 'nobody asked for it, and no host is checked',
     file: 'src/adapters/ssh-settings.ts', from: "strict: ssh.strictHostKeyChecking ?? 'yes',", to: "strict: ssh.strictHostKeyChecking ?? 'no',", tests: ['test/unit/ssh-settings.test.ts', 'test/real/ssh-login.test.ts'],
   },
+  {
+    name: 'openssh-asked-to-be-lax', danger: 'through the system\'s ssh whoever answers at the address of a manager is given the keys',
+    file: 'src/adapters/openssh-arguments.ts', from: 'StrictHostKeyChecking: strict,', to: "StrictHostKeyChecking: 'no',", tests: ['test/unit/auto-transport.test.ts'],
+  },
+  {
+    name: 'password-for-whoever-asks', danger: 'the password of a manager goes to a hop in front of it, or to a server\'s own question',
+    file: 'src/adapters/openssh-answers.ts', from: 'if (this.#isOurPassword(text)) return', to: 'if (/password/i.test(text)) return', tests: ['test/unit/openssh-answers.test.ts'],
+  },
+  {
+    name: 'answer-for-another-question', danger: 'a passphrase that nobody fetched is handed to the next question, perhaps a server\'s',
+    file: 'src/adapters/openssh-askpass.ts', from: 'case $a in "$$:yes:"*)', to: 'case $a in *":yes:"*)', tests: ['test/unit/openssh-askpass.test.ts'],
+  },
+  {
+    name: 'connection-left-behind', danger: 'a vaultctl that was killed leaves an open login, whose socket lies there for whoever can read it',
+    file: 'src/adapters/openssh-connection.ts', from: '{ IFS= read -r x; kill "$p"; }', to: '{ IFS= read -r x; }', tests: ['test/real/ssh-transport.test.ts'],
+  },
+  {
+    name: 'su-not-waited-for', danger: 'su takes the first line of a script, or of a checkpoint, for a password',
+    file: 'src/adapters/become.ts', from: "return method === 'su' || password !== undefined; }", to: 'return password !== undefined; }', tests: ['test/contract/hosts-doas-su.test.ts'],
+  },
 ];
