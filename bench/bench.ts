@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { checkpoint } from './checkpoint.ts';
 import { delivery } from './delivery.ts';
 import { flows } from './flows.ts';
+import { inventories } from './inventory.ts';
 import type { Row } from './measure.ts';
 import { startUp } from './start-up.ts';
 
@@ -16,6 +17,7 @@ const add = (...more: Row[]) => {
 };
 console.log(`taking turns, median (min–max); ${full ? 'all sizes' : '3 and 10 managers, 100 hosts; --full for 50 and 100 managers'}`);
 add(...await startUp(4));
+add(...await inventories(10_000, 3));
 add(await checkpoint(5));
 add(await delivery(100, 5));
 for (const [managers, rounds] of full ? [[3, 3], [10, 3], [50, 2], [100, 2]] as const : [[3, 3], [10, 2]] as const) add(...await flows(managers, rounds));
