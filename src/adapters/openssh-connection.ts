@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import type { Secret } from '../model/secret.ts';
 import type { HostError } from '../ports/hosts.ts';
@@ -98,6 +98,8 @@ export class OpensshConnection {
     const late = setTimeout(() => { try { process.kill(-this.#keeper.pid!, 'SIGKILL'); } catch { /* it has just ended */ } }, ENDED_AT_MOST_MS);
     await this.ended;
     clearTimeout(late);
+    // Whoever had to be killed has not tidied up.
+    rmSync(dirname(this.socket), { recursive: true, force: true });
   }
 }
 
