@@ -75,8 +75,15 @@ export class Sources {
   #file(source: string): void {
     const ending = /[^./][^/]*?(\.[^./]*)$/.exec(source)?.[1] ?? '';
     if (ending === '.toml') refuse({ file: source }, 'a TOML inventory is not read', wayOut(source));
-    if (this.#files.files.kind(source) === 'file' && this.#files.files.executable(source)) this.#refuseProgram(source);
+    const begin = beginsAsProgram(this.#files.bytes(source));
+    if (begin && this.#files.files.kind(source) === 'file' && this.#files.files.executable(source)) refuseProgram(source);
     const text = this.#files.inventoryText(source);
+    // `#!` is a comment to YAML and to INI; what is neither is a program that nobody made executable.
+    if (begin && !hasSections(text) && !(this.#yaml(text, source).value instanceof Mapping)) refuseProgram(source);
+    this.#text(text, source, ending);
+  }
+
+  #text(text: string, source: string, ending: string): void {
     if (!yamlEndings.includes(ending)) return this.#iniWithoutYaml(text, source, ending);
     if (beginsNoMapping(text)) return addIniSource(this.#topology, text, source, this.#warn);
     const { value, error } = this.#yaml(text, source);
@@ -107,14 +114,14 @@ export class Sources {
       refuse({ file: source, line: 1 }, `this is YAML, and in a file that ends in ${ending} Ansible reads INI only`, 'Let its name end in .yaml, .yml or .json, or in nothing.');
     }
   }
-
-  /** An executable YAML or INI file is still read as such; one that begins as a program is one. */
-  #refuseProgram(source: string): void {
-    const start = this.#files.bytes(source).subarray(0, 4);
-    const program = (start[0] === 0x23 && start[1] === 0x21) || (start[0] === 0x7F && start[1] === 0x45);
-    if (program) refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source));
-  }
 }
+
+/** An executable YAML or INI file is still read as such; one that begins as a program is one. */
+function beginsAsProgram([first, second]: Uint8Array): boolean {
+  return (first === 0x23 && second === 0x21) || (first === 0x7F && second === 0x45);
+}
+
+function refuseProgram(source: string): never { refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source)); }
 
 /** Where group_vars/ and host_vars/ of a source lie: beside the file, in the folder itself, nowhere for a list of hosts. */
 export function sourceFolder(files: InventoryFiles, source: string): string | undefined {

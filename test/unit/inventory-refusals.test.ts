@@ -121,6 +121,9 @@ describe('an inventory that Ansible would half understand is refused', () => {
     const run = (text: string) => loadInventory(filesOf({ '/w/hosts.yaml': text }, ['/w/hosts.yaml']), { sources: ['hosts.yaml'], cwd: '/w', extraVars: [] });
     assert.match((await refusal(run('#!/bin/sh\necho {}\n'))).what, /is a program/);
     assert.equal((await run('all: {hosts: {n1: }}\n')).topology.hosts.size, 1);
+    const plain = (text: string) => load('', { files: { '/w/hosts': text }, sources: ['hosts'] });
+    assert.match((await refusal(plain('#!/usr/bin/env python3\nimport json\nprint(json.dumps({}))\n'))).what, /is a program/);
+    assert.equal((await plain('#!/usr/bin/env ansible\n[a]\nn1\n')).topology.hosts.size, 1);
   });
 
   it('broken variables are found while loading: file, line', async () => {
