@@ -40,20 +40,25 @@ export class SourceFiles {
   }
 
   /** Decrypted where the whole file is an Ansible Vault text; without byte order mark. */
-  text(path: string): string {
-    const text = this.#decoded(path);
-    return text.startsWith('$ANSIBLE_VAULT') ? this.#vault.decrypt(text, { file: path }) : text;
-  }
+  text(path: string): string { return this.#opened(this.#decoded(path), path); }
 
-  /** Like `text`; in an inventory, lines that are comments may hold other bytes than UTF-8, as Ansible allows in INI. */
-  inventoryText(path: string): string {
+  #opened(text: string, path: string): string { return text.startsWith('$ANSIBLE_VAULT') ? this.#vault.decrypt(text, { file: path }) : text; }
+
+  /**
+   * An inventory, which is read once, for it may be a pipe. Lines that are comments may hold other bytes than UTF-8, as
+   * Ansible allows in INI. `program`: it begins as one.
+   */
+  inventory(path: string): { readonly text: string; readonly program: boolean } {
     const bytes = this.bytes(path);
-    if (decoded(bytes) !== undefined) return this.text(path);
-    const lines = Buffer.from(bytes).toString('latin1').split('\n');
-    return lines.map((line, index) => {
+    const program = (bytes[0] === 0x23 && bytes[1] === 0x21) || (bytes[0] === 0x7F && bytes[1] === 0x45);
+    const whole = decoded(bytes);
+    if (whole !== undefined) return { text: this.#opened(whole, path), program };
+    if (program) return { text: '', program };
+    const lines = Buffer.from(bytes).toString('latin1').split('\n').map((line, index) => {
       const text = /^[#;]/.test(line) ? '' : decoded(Buffer.from(line, 'latin1'));
       return text ?? refuse({ file: path, line: index + 1 }, 'this is not UTF-8 text', 'Save the file as UTF-8.');
-    }).join('\n');
+    });
+    return { text: lines.join('\n'), program };
   }
 
   #decoded(path: string): string {

@@ -75,13 +75,16 @@ export class Sources {
   #file(source: string): void {
     const ending = /[^./][^/]*?(\.[^./]*)$/.exec(source)?.[1] ?? '';
     if (ending === '.toml') refuse({ file: source }, 'a TOML inventory is not read', wayOut(source));
-    const begin = beginsAsProgram(this.#files.bytes(source));
-    if (begin && this.#files.files.kind(source) === 'file' && this.#files.files.executable(source)) refuseProgram(source);
-    const text = this.#files.inventoryText(source);
+    const { text, program } = this.#files.inventory(source);
     // `#!` is a comment to YAML and to INI; what is neither is a program that nobody made executable.
-    if (begin && !hasSections(text) && !(this.#yaml(text, source).value instanceof Mapping)) refuseProgram(source);
+    if (program && (this.#executable(source) || (!hasSections(text) && !(this.#yaml(text, source).value instanceof Mapping)))) {
+      refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source));
+    }
     this.#text(text, source, ending);
   }
+
+  /** An executable YAML or INI file is still read as such: only what begins as a program is one. */
+  #executable(source: string): boolean { return this.#files.files.kind(source) === 'file' && this.#files.files.executable(source); }
 
   #text(text: string, source: string, ending: string): void {
     if (!yamlEndings.includes(ending)) return this.#iniWithoutYaml(text, source, ending);
@@ -115,13 +118,6 @@ export class Sources {
     }
   }
 }
-
-/** An executable YAML or INI file is still read as such; one that begins as a program is one. */
-function beginsAsProgram([first, second]: Uint8Array): boolean {
-  return (first === 0x23 && second === 0x21) || (first === 0x7F && second === 0x45);
-}
-
-function refuseProgram(source: string): never { refuse({ file: source, line: 1 }, 'this inventory is a program; vaultctl runs none', wayOut(source)); }
 
 /** Where group_vars/ and host_vars/ of a source lie: beside the file, in the folder itself, nowhere for a list of hosts. */
 export function sourceFolder(files: InventoryFiles, source: string): string | undefined {

@@ -28,6 +28,12 @@ describe('the inventory\'s files on a real disk', () => {
     assert.deepEqual([files.executable(at('plain')), files.executable(at('program'))], [false, true]);
   });
 
+  it('a folder into which everybody may write is told from others', () => {
+    mkdirSync(at('shared'));
+    chmodSync(at('shared'), 0o777);
+    assert.deepEqual(['shared', 'folder', 'nothing'].map((name) => files.worldWritable(at(name))), [true, false, false]);
+  });
+
   it('reading has a limit, also where the size is not known before', () => {
     writeFileSync(at('large'), 'x'.repeat(2000));
     assert.equal(files.read(at('large'), 2000).length, 2000);
@@ -40,6 +46,14 @@ describe('the inventory\'s files on a real disk', () => {
   it('a pipe that nobody fills does not hang', () => {
     execFileSync('mkfifo', [at('pipe')]);
     assert.equal(files.read(at('pipe'), 10).length, 0);
+  });
+
+  it('an inventory, and more of it, may come through pipes of the shell', () => {
+    const at = (path: string) => JSON.stringify(join(import.meta.dirname, '../../src', path));
+    const code = `const { nodeInventoryFiles } = await import(${at('adapters/node-inventory-files.ts')}); const { loadInventory } = await import(${at('inventory/load.ts')});
+      const inventory = await loadInventory(nodeInventoryFiles, { sources: process.argv.slice(1), cwd: '/', extraVars: [] }); process.stdout.write([...inventory.topology.hosts.keys()].join());`;
+    const script = `"$0" --input-type=module -e "$1" <(printf '[a]\\nn1\\n') <(printf 'all: {hosts: {n2: }}\\n')`;
+    assert.equal(execFileSync('bash', ['-c', script, process.execPath, code], { encoding: 'utf8' }), 'n1,n2');
   });
 
   it('a slow pipe of the shell is read to its end', () => {

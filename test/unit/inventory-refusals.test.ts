@@ -123,6 +123,7 @@ describe('an inventory that Ansible would half understand is refused', () => {
     assert.equal((await run('all: {hosts: {n1: }}\n')).topology.hosts.size, 1);
     const plain = (text: string) => load('', { files: { '/w/hosts': text }, sources: ['hosts'] });
     assert.match((await refusal(plain('#!/usr/bin/env python3\nimport json\nprint(json.dumps({}))\n'))).what, /is a program/);
+    assert.match((await refusal(load('', { files: { '/w/hosts': Uint8Array.of(0x7F, 0x45, 0x4C, 0x46, 0xFF) }, sources: ['hosts'] }))).what, /is a program/);
     assert.equal((await plain('#!/usr/bin/env ansible\n[a]\nn1\n')).topology.hosts.size, 1);
   });
 
