@@ -61,11 +61,12 @@ export function checkInventory(inventory: Inventory, options: SettingsOptions): 
     const templates = new Templates(inventory);
     const group = trying(() => managersGroup(inventory, templates));
     const names = group === undefined ? [] : hostsOf(group).map(({ name }) => name);
-    const managers = names.map((name) => ({ name, manager: trying(() => managerFrom(new HostReading(name, templates), options)) }));
-    return { refused, trying, group, names, managers };
-  }).then(async ({ refused, trying, group, names, managers }) => {
+    const readings = names.map((name) => new HostReading(name, templates));
+    const managers = readings.map((reading) => ({ name: reading.host, manager: trying(() => managerFrom(reading, options)) }));
+    return { refused, trying, group, readings, managers };
+  }).then(async ({ refused, trying, group, readings, managers }) => {
     const settings = await settingsFrom(inventory, options).catch((error: unknown) => trying(() => { throw error; }));
-    const { used, ignored, others } = sorted(inventory, names);
+    const { used, ignored, others } = sorted(inventory, readings.map((reading, index) => ({ host: reading.host, counted: managers[index]!.manager === undefined ? undefined : reading.counted })));
     return {
       sources: inventory.sources, hosts: inventory.topology.hosts.size, group: group?.name, managers, settings: refused.size > 0 ? undefined : settings,
       used, ignored, others, refused: [...refused.values()],
@@ -75,27 +76,32 @@ export function checkInventory(inventory: Inventory, options: SettingsOptions): 
   });
 }
 
-function sorted(inventory: Inventory, names: readonly string[]): Pick<InventoryCheck, 'used' | 'ignored' | 'others'> {
+/** `counted`: the names that decided about a host's connection; undefined where its variables are refused. */
+interface Reader { readonly host: string; readonly counted: ReadonlySet<string> | undefined }
+
+function sorted(inventory: Inventory, readers: readonly Reader[]): Pick<InventoryCheck, 'used' | 'ignored' | 'others'> {
   const all = new Map<string, Said & { hosts: string[] }>();
   const others = new Set<string>();
-  const note = (name: string, { value, place }: Variable, host: string): void => {
-    const why = readVariables.has(name) ? undefined : whyPassedOver(name) ?? looksLikeOurs(name, value);
-    if (!readVariables.has(name) && why === undefined) { others.add(name); return; }
-    const key = `${name}\0${placeText(place)}`;
+  const note = (name: string, { value, place }: Variable, { host, counted }: Reader): void => {
+    const known = readVariables.has(name);
+    const idle = known && name.startsWith('ansible_') && counted?.has(name) === false;
+    const why = idle ? 'another name or setting counts instead' : known ? undefined : whyPassedOver(name) ?? looksLikeOurs(name, value);
+    if (!known && why === undefined) { others.add(name); return; }
+    const key = `${name}\0${placeText(place)}\0${why ?? ''}`;
     const found = all.get(key);
     if (found !== undefined) found.hosts.push(host);
     else all.set(key, { name, place: placeText(place), value: mayShow(name) ? shown(value) : '(not shown)', hosts: [host], ...(why === undefined ? {} : { why }) });
   };
-  for (const host of names) {
-    const own = inventory.variablesOf(host);
-    for (const [name, variable] of own) note(name, variable, host);
+  for (const reader of readers) {
+    const own = inventory.variablesOf(reader.host);
+    for (const [name, variable] of own) note(name, variable, reader);
     // The first of them that speaks counts.
     const defaults = new Map(inventory.defaults.toReversed().flatMap((layer) => [...layer]));
-    for (const [name, variable] of defaults) if (!own.has(name)) note(name, variable, host);
+    for (const [name, variable] of defaults) if (!own.has(name)) note(name, variable, reader);
   }
   const listed = [...all.values()].toSorted((a, b) => byCodePoint(a.name, b.name));
   return { used: listed.filter(({ why }) => why === undefined), ignored: listed.filter(({ why }) => why !== undefined), others: [...others].toSorted(byCodePoint) };
 }
 
 /** A password may stand in a ProxyCommand too (`sshpass -p …`). */
-function mayShow(name: string): boolean { return !isSecretName(name) && !name.endsWith('_args'); }
+function mayShow(name: string): boolean { return !isSecretName(name) && !/_args$|proxy_command$/.test(name); }

@@ -9,6 +9,8 @@ export interface Read<T> { readonly value: T; readonly place: Place; readonly na
 export class HostReading {
   readonly host: string;
   readonly #templates: Templates;
+  /** The names whose values came to count so far. */
+  readonly counted = new Set<string>();
 
   constructor(host: string, templates: Templates) {
     this.host = host;
@@ -20,12 +22,16 @@ export class HostReading {
     const last = names.toReversed();
     for (const name of last) {
       const found = this.#templates.variable(this.host, name);
-      if (found !== undefined && found.value !== null && found.value !== '') return { ...found, name };
+      if (found === undefined || found.value === null || found.value === '') continue;
+      this.counted.add(name);
+      return { ...found, name };
     }
     for (const layer of this.#templates.defaults) {
       for (const name of last) {
         const found = layer.get(name);
-        if (found !== undefined) return { value: found.value, place: found.place, written: found.value, name };
+        if (found === undefined) continue;
+        this.counted.add(name);
+        return { value: found.value, place: found.place, written: found.value, name };
       }
     }
     return undefined;
@@ -45,7 +51,7 @@ export class HostReading {
   secret(...names: string[]): Secret | undefined {
     const found = this.#find(names);
     if (found === undefined) return undefined;
-    if (typeof found.value !== 'string' && typeof found.value !== 'number') refuse(found.place, `${found.name} must be text`, `Write ${found.name}: "…"`);
+    if (typeof found.value !== 'string' && typeof found.value !== 'number' && typeof found.value !== 'bigint') refuse(found.place, `${found.name} must be text`, `Write ${found.name}: "…"`);
     return new Secret(String(found.value));
   }
 

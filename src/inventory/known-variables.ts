@@ -10,6 +10,7 @@ export const readVariables = new Set([
   'ansible_host_key_checking', 'ansible_ssh_host_key_checking', 'ansible_timeout', 'ansible_ssh_timeout', 'ansible_shell_executable', 'ansible_shell_type',
   'ansible_become', 'ansible_become_method', 'ansible_become_user', 'ansible_become_password', 'ansible_become_pass', 'ansible_become_exe', 'ansible_become_flags',
   ...['sudo', 'doas', 'su'].flatMap((method) => ['user', 'pass', 'exe', 'flags'].map((name) => `ansible_${method}_${name}`)),
+  'ansible_ssh_pkcs11_provider', ...['host', 'port', 'user', 'pass', 'password', 'private_key_file', 'timeout', 'host_key_checking', 'proxy_command'].map((name) => `ansible_paramiko_${name}`),
   'vault_transport',
   'vault_managers_group', 'vault_creds_host_path', 'vault_creds_init_tmp_path', 'vault_creds_rotate_tmp_path', 'vault_creds_keep_previous', 'vault_snapshot_dir', 'vault_journal_path',
   'vault_addresses', 'vault_cacert', 'vault_tls_server_name', 'vault_enterprise_namespace', 'vault_allow_http', 'vault_key_shares', 'vault_key_threshold',

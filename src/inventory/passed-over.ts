@@ -11,8 +11,9 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^ansible_control_path(?:_dir)?$/, 'connections are shared over a socket of vaultctl\'s own'],
   [/^ansible_ssh_use_?tty$/, 'no terminal is needed there'],
   [/^ansible_sshpass_prompt$/, 'no sshpass is run'],
-  [/^ansible_su_prompt_l10n$/, 'su is made to ask in English'],
-  [/^ansible_(?:remote_tmp|async_dir|shell_allow_world_readable_temp|module_\w+|no_target_syslog|debug|keep_remote_files|verbosity|strategy|forks|any_errors_fatal|check_mode|diff_mode|collections_paths?|gather\w*)$/, 'no modules of Ansible are run'],
+  [/^ansible_(?:su|doas)_prompt_l10n$/, 'su is made to ask in English, and doas asks nobody'],
+  [/^ansible_paramiko_(?:banner_timeout|host_key_auto_add|look_for_keys|pty|record_host_keys|use_persistent_connections|use_rsa_sha2_algorithms)$/, 'ssh2 stands for paramiko, and has its own way'],
+  [/^ansible_(?:admin_users|common_remote_group|system_tmpdirs|remote_tmp|async_dir|shell_allow_world_readable_temp|module_\w+|no_target_syslog|debug|keep_remote_files|verbosity|strategy|forks|any_errors_fatal|check_mode|diff_mode|collections_paths?|gather\w*)$/, 'no modules of Ansible are run'],
   [/^ansible_(?:winrm|psrp|httpapi|network|netconf|docker|podman|lxd|kubectl|oc|chroot|aws_ssm)_\w+$/, 'managers are reached by ssh, or are this machine'],
   [/^ansible_group_priority$/, 'heard when it stands in a group itself, as with Ansible'],
 ];

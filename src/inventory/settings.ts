@@ -116,9 +116,11 @@ function known(flag: string, names: readonly string[], managers: readonly string
 function refuseTwins(inventory: Inventory, managers: readonly Manager[]): void {
   const seen = new Map<string, string>();
   for (const manager of managers) {
-    const machine = manager.connection === 'local' ? 'local' : `${manager.address.toLowerCase()} port ${manager.port ?? 22}${manager.ssh.proxyJump ?? manager.ssh.proxyCommand ?? ''}`;
+    const machine = manager.connection === 'local' ? 'local' : `${manager.address.toLowerCase()} port ${manager.port ?? 22}`;
+    // The way there is part of what it is, and never shown: a ProxyCommand may hold a password.
+    const way = manager.connection === 'local' ? '' : manager.ssh.proxyJump ?? manager.ssh.proxyCommand ?? '';
     for (const path of new Set([manager.paths.main, manager.paths.installCheckpoint, manager.paths.rotateCheckpoint])) {
-      const key = `${machine}\0${path}`;
+      const key = `${machine}\0${way}\0${path}`;
       const other = seen.get(key);
       if (other !== undefined) {
         const place = inventory.topology.hosts.get(manager.name)!.place;

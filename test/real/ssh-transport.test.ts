@@ -256,6 +256,23 @@ describe('what ssh2 cannot do goes through the system\'s ssh', () => {
     await by({ proxyCommand: `${process.execPath} -e "const s=require('node:net').connect(+process.argv[2],process.argv[1]);process.stdin.pipe(s).pipe(process.stdout)" %h %p` });
   });
 
+  it('what ssh and a ProxyCommand find in their environment holds no secret of Vault', async () => {
+    const before = process.env.VAULT_TOKEN;
+    process.env.VAULT_TOKEN = 'hvs.seen-by-nobody';
+    const seen = join(base, 'environment');
+    const node = `${process.execPath} -e "require('node:fs').writeFileSync('${seen}',JSON.stringify(process.env));const s=require('node:net').connect(+process.argv[2],process.argv[1]);process.stdin.pipe(s).pipe(process.stdout)" %h %p`;
+    try {
+      for (const transport of ['ssh2', 'openssh'] as const) {
+        await look(reach(plain, { transport }, { proxyCommand: node }));
+        assert.match(readFileSync(seen, 'utf8'), /"PATH"/);
+        assert.doesNotMatch(readFileSync(seen, 'utf8'), /seen-by-nobody/);
+        rmSync(seen);
+      }
+    } finally {
+      if (before === undefined) delete process.env.VAULT_TOKEN; else process.env.VAULT_TOKEN = before;
+    }
+  });
+
   it('its socket lies where only we can enter, and goes with the last host', async () => {
     const before = folders();
     const [host] = openHosts([reach(plain, { transport: 'openssh' })], openDeps);

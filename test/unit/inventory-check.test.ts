@@ -47,6 +47,12 @@ describe('what vaultctl makes of an inventory', () => {
     assert.deepEqual([others, warnings], [['kube_version'], []]);
   });
 
+  it('a name that another one takes the place of is not used', async () => {
+    const { used, ignored } = await check(three('', 'ansible_user: a\nansible_ssh_user: b\nansible_become: yes\nansible_su_user: c'));
+    assert.deepEqual([used, ignored].map((list) => list.map(({ name }) => name).filter((name) => name.includes('user'))), [['ansible_ssh_user'], ['ansible_su_user', 'ansible_user']]);
+    assert.deepEqual(ignored.map(({ why }) => why), ['another name or setting counts instead', 'another name or setting counts instead']);
+  });
+
   it('everything that is wrong is told at once, and the good managers beside it', async () => {
     const { refused, managers, settings } = await check(three('', 'vault_key_threshold: 9').replace('10.0.0.1}', '10.0.0.1, ansible_port: x}').replace('10.0.0.2}', '10.0.0.2, ansible_become: yes, ansible_become_method: runas}'));
     assert.deepEqual(refused.map(({ what }) => what.replace(/^\S+ /, '').slice(0, 30)), ['ansible_port must be a whole n', 'ansible_become_method "runas" ']);

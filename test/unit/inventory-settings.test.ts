@@ -92,6 +92,18 @@ ansible_ssh_executable: /opt/ssh/bin/ssh`));
     assert.deepEqual(mixed.managers.map(({ transport }) => transport), ['auto', 'openssh', 'auto']);
   });
 
+  it('the names of paramiko count where the connection is paramiko, and a token is for the system\'s ssh', async () => {
+    const own = "ansible_user: general\nansible_paramiko_user: own\nansible_paramiko_port: 2222\nansible_paramiko_password: pw-pw-pw-5\nansible_paramiko_proxy_command: \"it's a %h\"\nansible_paramiko_host_key_checking: no";
+    const of = async (connection: string) => {
+      const { address, port, user, password, ssh } = (await settings(three('', `${own}\nansible_connection: ${connection}`).replace('{ansible_host: 10.0.0.1}', '{ansible_host: 10.0.0.1, ansible_paramiko_host: 10.9.9.9}'))).managers[0]!;
+      return [address, port, user, password?.reveal(), ssh.proxyCommand, ssh.strictHostKeyChecking];
+    };
+    assert.deepEqual(await of('paramiko'), ['10.9.9.9', 2222, 'own', 'pw-pw-pw-5', "it's a %h", 'no']);
+    assert.deepEqual(await of('ssh'), ['10.0.0.1', undefined, 'general', undefined, undefined, undefined]);
+    const { ssh } = (await settings(three('', 'ansible_ssh_pkcs11_provider: /usr/lib/p11.so'))).managers[0]!;
+    assert.deepEqual([ssh.words, ssh.needsOpenssh], [['-o', 'PKCS11Provider=/usr/lib/p11.so'], 'PKCS11Provider']);
+  });
+
   it('sudo, doas and su, with program, flags and shell, by their general and their own names', async () => {
     const of = async (said: string) => {
       const { become, becomeMethod, becomeExe, becomeFlags, becomeUser, becomePassword, shell } = (await settings(three('', said))).managers[0]!;
@@ -180,6 +192,7 @@ const refused: readonly (readonly [string, string, RegExp, string | undefined])[
   ['256 shares', three('', 'vault_key_shares: 256'), /from 1 to 255, not 256/, 'vault_key_shares'],
   ['half a share', three('', 'vault_key_shares: 2.5'), /not 2\.5/, 'vault_key_shares'],
   ['the same host twice', three().replace('10.0.0.2', '10.0.0.1'), /managers m1 \(\/w\/hosts\.yaml:\d+\) and m2 .*the same machine/, 'm2:'],
+  ['the same host twice, behind a command', three('', 'ansible_ssh_common_args: -o ProxyCommand="sshpass -p geheim ssh -W %h:%p b"').replace('10.0.0.2', '10.0.0.1'), /the same machine \(10\.0\.0\.1 port 22\)/, 'm2:'],
   ['no addresses', three().replace('    vault_addresses: [https://10.0.0.1:8200]\n', '    x: 1\n'), /vault_addresses is missing/, undefined],
   ['an address without scheme', three().replace('https://', ''), /no scheme/, 'vault_addresses'],
   ['an address with a path', three().replace(':8200', ':8200/v1'), /has a path/, 'vault_addresses'],
