@@ -69,12 +69,14 @@ async function strike(world: KubeWorld, { flow, at, request, hurt }: Strike): Pr
   if (HURTS[hurt] === 'before') world.front.onRequest(act);
   else world.front.onReply(act);
   const struck = await ended;
+  // A pod that was told to go goes a second later, and an API server comes back later still: whichever request they meet is struck.
+  const met = /^the (pod|API server)/.test(hurt) ? world.requests().slice(at - 1) : [was];
   const what = `${hurt} request ${at} of ${flow} (${was ?? request})`;
   await world.apiServerBack();
   await world.answers();
   const thief = hurt === 'the Lease is stolen before' && was !== undefined ? await robbed(world, struck, stepsBefore) : undefined;
   if (thief !== undefined) return { what, outcome: 'wrong', seen: `${thief}\n--- the struck run (exit ${struck.code}):\n${struck.text}` };
-  const trial = await judged(world, what, flow, struck, { mayLoseInit: was === 'PUT sys/init' });
+  const trial = await judged(world, what, flow, struck, { mayLoseInit: met.includes('PUT sys/init') });
   return was === undefined && trial.outcome === 'kept' ? { what, outcome: 'missed' } : trial;
 }
 

@@ -126,7 +126,8 @@ export const whichSetOpens: Fork<Scene, { keysHeld: Held }> = {
   prove: async (hands, { survey: seen }) => {
     const record = await opening(hands, seen);
     if (record === undefined) throw notEmpty(hands, seen);
-    return { to: 'keysHeld', record };
+    // Right after the restoring the server may still have called itself what it was before: by that name our own files were a stranger's.
+    return { to: 'keysHeld', record: { ...record, survey: await survey(hands) } };
   },
 };
 

@@ -43,6 +43,9 @@ export interface KubeFront {
   onRequest(callback: (request: PodRequest) => Fate | Promise<Fate>): void;
   /** When Vault has begun to answer, and awaited. `cut`: the port-forward is, and the answer is lost. */
   onReply(callback: (request: PodRequest) => Fate | Promise<Fate>): void;
+  /** The same for requests to the API server itself. */
+  onApi(callback: (request: ApiRequest) => Fate | Promise<Fate>): void;
+  onApiReply(callback: (request: ApiRequest) => Fate | Promise<Fate>): void;
   /** Every byte of bodies in either direction of the port-forwards, as it comes. */
   onBytes(callback: (bytes: Buffer) => void): void;
   /** A connection to a port inside the cluster's network: `10.89.0.5`, 8200. */
@@ -82,6 +85,8 @@ export async function startKubeFront(cluster: Cluster): Promise<KubeFront> {
     server: `https://127.0.0.1:${front.port}`, requests: front.requests, apiRequests: front.apiRequests, dial,
     onRequest: (callback) => { front.asked = callback; },
     onReply: (callback) => { front.answered = callback; },
+    onApi: (callback) => { front.api = callback; },
+    onApiReply: (callback) => { front.apiAnswered = callback; },
     onBytes: (callback) => { front.bytes = callback; },
     close: async () => { await front.close(); relay.kill('SIGKILL'); },
   };
@@ -99,6 +104,8 @@ class Front {
   readonly apiRequests: ApiRequest[] = [];
   asked: (request: PodRequest) => Fate | Promise<Fate> = () => undefined;
   answered: (request: PodRequest) => Fate | Promise<Fate> = () => undefined;
+  api: (request: ApiRequest) => Fate | Promise<Fate> = () => undefined;
+  apiAnswered: (request: ApiRequest) => Fate | Promise<Fate> = () => undefined;
   bytes: (bytes: Buffer) => void = () => undefined;
   port = 0;
   readonly #agent: Agent;
@@ -133,15 +140,17 @@ class Front {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
-    this.apiRequests.push({ method: incoming.method ?? '', path: incoming.url ?? '', body });
+    const request: ApiRequest = { method: incoming.method ?? '', path: incoming.url ?? '', body };
+    this.apiRequests.push(request);
+    if (await this.api(request) === 'cut') { outgoing.destroy(); return; }
     const sent = httpsRequest({ agent: this.#agent, method: incoming.method, path: incoming.url, headers: { ...passedOn(incoming), ...(body.length === 0 ? {} : { 'content-length': body.length }) } });
-    sent.on('error', () => outgoing.destroy());
-    sent.on('response', (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(outgoing);
-      answer.on('error', () => outgoing.destroy());
-    });
     sent.end(body);
+    const [answer] = await once(sent, 'response') as [IncomingMessage];
+    if (await this.apiAnswered(request) === 'cut') { answer.destroy(); outgoing.destroy(); return; }
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.on('error', () => outgoing.destroy());
+    answer.pipe(outgoing);
+    sent.on('error', () => outgoing.destroy());
   }
 
   /** The API server is asked first: what it refuses is refused here in its words. */

@@ -52,7 +52,7 @@ export class KubeWorld {
       },
       children: { managers: { hosts: Object.fromEntries(this.names.map((name) => [name, {}])) } },
     } }));
-    this.#freshManagers();
+    this.freshManagers();
   }
 
   static async start({ vars = {}, storageClass }: KubeWorldOptions = {}): Promise<KubeWorld> {
@@ -79,7 +79,8 @@ export class KubeWorld {
   keysFolder(name: string): string { return join(this.folder, name, 'etc'); }
   snapshots(name: string): string { return join(this.folder, name, 'snapshots'); }
 
-  #freshManagers(): void {
+  /** Managers without keys. */
+  freshManagers(): void {
     for (const name of this.names) {
       rmSync(join(this.folder, name), { recursive: true, force: true });
       mkdirSync(this.keysFolder(name), { recursive: true, mode: 0o755 });
@@ -91,7 +92,7 @@ export class KubeWorld {
   /** An empty server and managers without keys. */
   async empty(): Promise<void> {
     await this.wipe();
-    this.#freshManagers();
+    this.freshManagers();
   }
 
   async wipe(): Promise<void> {
@@ -150,14 +151,33 @@ export class KubeWorld {
     return await this.kubectl('get', 'lease', 'vaultctl-vault', '-o', 'jsonpath={.spec.holderIdentity}') || undefined;
   }
 
-  #health(address: string): Promise<number | undefined> {
-    return new Promise((done) => {
-      const asked = httpRequest({ createConnection: () => this.front.dial(address, 8200), path: '/v1/sys/health', headers: { host: address }, timeout: 2000 });
-      asked.on('response', (answer) => { answer.resume(); done(answer.statusCode); asked.destroy(); });
+  async #health(address: string): Promise<number | undefined> {
+    return (await this.#ask(address, 'GET', 'sys/health').catch(() => undefined))?.status;
+  }
+
+  /** A request to Vault past vaultctl and its front. */
+  async vault(method: string, path: string, body?: object, token?: string): Promise<{ readonly status: number; readonly body: unknown }> {
+    await this.answers();
+    return this.#ask(await this.kubectl('get', 'pod', POD, '-o', 'jsonpath={.status.podIP}'), method, path, body, token);
+  }
+
+  #ask(address: string, method: string, path: string, body?: object, token?: string): Promise<{ readonly status: number; readonly body: unknown }> {
+    return new Promise((resolve, reject) => {
+      const bytes = body === undefined ? undefined : JSON.stringify(body);
+      const asked = httpRequest({
+        createConnection: () => this.front.dial(address, 8200), method, path: `/v1/${path}`, timeout: 10_000,
+        headers: { host: address, 'x-vault-request': 'true', ...(token === undefined ? {} : { 'x-vault-token': token }), ...(bytes === undefined ? {} : { 'content-length': Buffer.byteLength(bytes) }) },
+      });
+      asked.on('response', (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part: string) => { text += part; });
+        answer.on('error', reject);
+        answer.on('end', () => { asked.destroy(); resolve({ status: answer.statusCode ?? 0, body: text.startsWith('{') ? JSON.parse(text) as unknown : text }); });
+      });
       asked.on('timeout', () => asked.destroy());
-      asked.on('error', () => done(undefined));
-      asked.on('close', () => done(undefined));
-      asked.end();
+      asked.on('error', reject);
+      asked.on('close', () => reject(new Error('no answer')));
+      asked.end(bytes);
     });
   }
 
@@ -167,6 +187,8 @@ export class KubeWorld {
     this.#before = this.front.requests.length;
     this.front.onRequest(() => undefined);
     this.front.onReply(() => undefined);
+    this.front.onApi(() => undefined);
+    this.front.onApiReply(() => undefined);
     const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, '-l', 'm1', ...more], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...env, PATH: env['PATH'] ?? process.env['PATH'] } });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString(); });

@@ -65,6 +65,8 @@ export interface Node {
   nonce: string;
   /** The seal's numbers that memory still holds though the disk was replaced below it; a restart reads them anew. */
   cachedSeal: Durable['seal'] | undefined;
+  /** What it goes on saying of itself, once, after its disk was replaced below it. */
+  lastWords: SealFacts | undefined;
   /** It knows whom to join; `key` once its shares were accepted. */
   joining: { readonly leader: string; readonly clusterId: string; readonly seal: Durable['seal']; readonly acceptedMs: number | undefined } | undefined;
 }
@@ -92,7 +94,7 @@ export class SimVault {
     this.#options = { electionMs: 1000, joinMs: 500, tokenForRekey: false, family: 'rekey', sealType: 'shamir', storageType: 'raft', ...options };
     this.#dice = new Dice(seed);
     this.nodes = Array.from({ length: nodes }, (_, index): Node => ({
-      name: `v${index + 1}`, address: `http://v${index + 1}:8200`, up: true, disk: undefined, open: false, given: [], nonce: '', cachedSeal: undefined, joining: undefined,
+      name: `v${index + 1}`, address: `http://v${index + 1}:8200`, up: true, disk: undefined, open: false, given: [], nonce: '', cachedSeal: undefined, lastWords: undefined, joining: undefined,
     }));
   }
 
@@ -101,7 +103,7 @@ export class SimVault {
   /** One process's way to the servers. */
   wire(hook: SimHook = () => undefined): SimWire { return new SimWire(this, hook); }
 
-  crashNode(name: string): void { this.#close(this.node(name)); this.node(name).up = false; this.node(name).cachedSeal = undefined; }
+  crashNode(name: string): void { this.#close(this.node(name)); this.node(name).up = false; this.node(name).cachedSeal = undefined; this.node(name).lastWords = undefined; }
   startNode(name: string): void { this.node(name).up = true; }
   restartNode(name: string): void { this.crashNode(name); this.startNode(name); }
   sealNode(name: string): void { this.#close(this.node(name)); }
@@ -187,7 +189,7 @@ export class SimVault {
     this.#tick();
     const method = request.method === 'POST' ? 'PUT' : request.method;
     switch (`${method} ${request.path}`) {
-      case 'GET sys/seal-status': return ok(this.#sealStatus(node));
+      case 'GET sys/seal-status': { const said = node.lastWords ?? this.#sealFacts(node); node.lastWords = undefined; return ok(sealStatusBody(this.#flavour, said)); }
       case 'GET sys/health': return this.#health(node);
       case 'PUT sys/init': return this.#init(node, request.body ?? {});
       case 'PUT sys/unseal': return this.#unseal(node, request.body ?? {});
@@ -442,7 +444,8 @@ export class SimVault {
 
   /**
    * Everything is replaced, keys too. A keyring of the same cluster can be read with what is in memory, and nothing is
-   * sealed; with another's every node seals itself, and asks for the shares of the one that it was.
+   * sealed; with another's every node seals itself, and asks for the shares of the one that it was. For the next instant
+   * (15 ms of a real one) it still says that it is unsealed, and the cluster that it was.
    */
   restore(node: Node, request: WireRequest, bytes: Uint8Array): WireAnswer {
     this.#tick();
@@ -452,9 +455,11 @@ export class SimVault {
     if (saved === undefined) return noSnapshot;
     const leadership = this.#leadership(node)!;
     const { clusterId, voters, seal, index } = leadership.node.disk!;
+    const before = new Map(this.nodes.map((member) => [member, this.#sealFacts(member)]));
     for (const member of this.nodes.filter((other) => other.disk?.clusterId === clusterId && other.up && other.open)) {
       member.disk = { ...saved, voters, index: Math.max(saved.index, index) + 1 };
       if (saved.clusterId === clusterId) continue;
+      member.lastWords = before.get(member);
       this.#close(member);
       member.cachedSeal = seal;
     }
