@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { listJson } from '../../src/inventory/list.ts';
+import { settingsFrom } from '../../src/inventory/settings.ts';
 import { pythonLiteral } from '../../src/inventory/python-literal.ts';
 import { load, refusal } from './inventory-world.ts';
 
@@ -80,6 +81,13 @@ describe('an INI inventory', () => {
     const bytes = (content: Buffer) => load('', { files: { '/w/hosts.ini': content }, sources: ['hosts.ini'] });
     assert.equal((await bytes(text('# caf\u00e9\nn1\n'))).topology.hosts.size, 1);
     assert.match((await refusal(bytes(text('n1\nn2 x=caf\u00e9\n')))).what, /^\/w\/hosts\.ini:2: this is not UTF-8/);
+  });
+
+  it('whose password is a number, however long, has it as it was written', async () => {
+    const inventory = await read('[managers]\nm1 ansible_password=12345678901234567890 ansible_become=yes ansible_become_password=0123\n[all:vars]\nvault_addresses=["https://10.0.0.1:8200"]\n');
+    const [m1] = (await settingsFrom(inventory, { localNames: [], home: '/home/op' })).managers;
+    assert.equal(m1!.password?.reveal(), '12345678901234567890');
+    assert.equal(m1!.becomePassword?.reveal(), '0123');
   });
 
   it('types what Python would: a mapping of a variable is one in --list', async () => {
