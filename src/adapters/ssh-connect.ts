@@ -12,6 +12,7 @@ import type { Secret } from '../model/secret.ts';
 
 const AUTH_TIMEOUT_MS = 30_000;
 const KEEPALIVE_MS = 10_000;
+const GOODBYE_MS = 2000;
 const HOPS_AT_MOST = 8;
 /** diffie-hellman-group-exchange-sha256 blocks this process for over a second. */
 const kex = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256', 'ecdh-sha2-nistp384', 'ecdh-sha2-nistp521', 'diffie-hellman-group14-sha256', 'diffie-hellman-group16-sha512', 'diffie-hellman-group18-sha512'];
@@ -35,7 +36,7 @@ export class Connector {
   connect(target: SshTarget): Promise<Client> { return this.#through(target, 0); }
 
   async close(): Promise<void> {
-    for (const bastion of this.#bastions.values()) (await bastion.catch(() => undefined))?.end();
+    for (const bastion of this.#bastions.values()) takeLeave(await bastion.catch(() => undefined));
     this.#bastions.clear();
   }
 
@@ -75,6 +76,18 @@ export class Connector {
   }
 }
 
+/** ssh2 leaves a socket alone that it has ended. */
+const sockets = new WeakMap<Client, Duplex>();
+
+/** A host that is cut off at this very moment never says goodbye, and the process would wait for it until TCP gives up. */
+export function takeLeave(client: Client | undefined): void {
+  if (client === undefined) return;
+  const timer = setTimeout(() => sockets.get(client)?.destroy(), GOODBYE_MS);
+  timer.unref();
+  client.once('close', () => clearTimeout(timer));
+  client.end();
+}
+
 function tcp({ name, hostname, port, connectTimeoutMs }: SshTarget): Promise<Socket> {
   return new Promise((resolve, reject) => {
     // ssh2 never sets TCP_NODELAY itself; without it every exchange waits for a delayed ACK.
@@ -108,6 +121,7 @@ function commandSocket(command: string): Duplex {
 function login(ssh2: typeof import('ssh2'), target: SshTarget, sock: Duplex, trial: AuthTrial, warn: (text: string) => void): Promise<Client> {
   const known = knownKeys(target);
   const client = new ssh2.Client();
+  sockets.set(client, sock);
   return new Promise<Client>((resolve, reject) => {
     let refusal: HostError | undefined;
     let timer: NodeJS.Timeout | undefined;

@@ -2,7 +2,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import { redact } from '../model/secret.ts';
 import { HostError } from '../ports/hosts.ts';
 import type { RawChannel } from './script-channel.ts';
-import type { Connector } from './ssh-connect.ts';
+import { type Connector, takeLeave } from './ssh-connect.ts';
 import type { SshTarget } from './ssh-settings.ts';
 import type { Transport } from './ssh-shell.ts';
 
@@ -57,7 +57,7 @@ export class Ssh2Transport implements Transport {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const connection of this.#connections.splice(0)) (await connection?.catch(() => undefined))?.end();
+    for (const connection of this.#connections.splice(0)) takeLeave(await connection?.catch(() => undefined));
   }
 }
 
