@@ -11,6 +11,7 @@ import { environmentForOthers } from './run-program.ts';
 const UP = 'VAULTCTL-CONNECTED';
 const STDERR_LIMIT = 16 << 10;
 const ENDED_AT_MOST_MS = 2000;
+const UNREAD_MS = 250;
 /** Of a socket's path the kernel takes 107 bytes, and ssh first makes one whose name is 17 longer. */
 const LONGEST_FOLDER = 70;
 
@@ -52,7 +53,7 @@ export class OpensshConnection {
     this.socket = socket;
     this.said = said;
     this.#keeper = keeper;
-    this.ended = new Promise((resolve) => { keeper.once('close', () => { this.#alive = false; resolve(); }); });
+    this.ended = endOf(keeper).then(() => { this.#alive = false; });
   }
 
   get alive(): boolean { return this.#alive; }
@@ -61,10 +62,14 @@ export class OpensshConnection {
   static async open({ program, args, address, timeoutMs, answer, failure }: OpensshCall): Promise<OpensshConnection> {
     const folder = privateFolder();
     const socket = join(folder, 's');
-    const own = ['-M', '-N', '-S', socket, '-o', 'ControlMaster=yes', '-o', 'PermitLocalCommand=yes', '-o', `LocalCommand=echo ${UP}`];
+    const own = ['-M', '-N', '-S', asControlPath(socket), '-o', 'ControlMaster=yes', '-o', 'PermitLocalCommand=yes', '-o', `LocalCommand=echo ${UP}`];
     let since: NodeJS.Timeout | undefined;
     let fail: (code: number | undefined) => void = () => undefined;
-    const within = () => { clearTimeout(since); since = setTimeout(() => fail(undefined), timeoutMs); };
+    let settled = false;
+    const within = () => {
+      clearTimeout(since);
+      if (!settled) since = setTimeout(() => fail(undefined), timeoutMs);
+    };
     const askpass = await Askpass.in(folder, async (question) => {
       clearTimeout(since);
       return answer(question).finally(within);
@@ -75,7 +80,11 @@ export class OpensshConnection {
     keeper.stdio[3]!.on('error', () => undefined);
     const connection = new OpensshConnection(socket, keeper, () => said);
     await new Promise<void>((resolve, reject) => {
-      fail = (code) => { if (code === undefined) void connection.end(); reject(failure(code, said)); };
+      fail = (code) => {
+        if (settled) return;
+        if (code === undefined) void connection.end();
+        reject(failure(code, said));
+      };
       within();
       let out = '';
       keeper.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
@@ -83,9 +92,9 @@ export class OpensshConnection {
         if (out.includes(UP)) resolve();
       });
       keeper.once('error', (error) => { said += error.message; fail(127); });
-      keeper.once('close', (code) => fail(code ?? -1));
+      void endOf(keeper).then(fail);
     }).finally(() => {
-      fail = () => undefined;
+      settled = true;
       clearTimeout(since);
       askpass.close();
     });
@@ -102,6 +111,18 @@ export class OpensshConnection {
     rmSync(dirname(this.socket), { recursive: true, force: true });
   }
 }
+
+/** Its exit code; what it started may hold its output open for longer, and is not waited for. */
+function endOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(127));
+    child.once('exit', (code) => { setTimeout(() => resolve(code ?? -1), UNREAD_MS).unref(); });
+    child.once('close', (code) => resolve(code ?? -1));
+  });
+}
+
+/** ssh replaces % in the path of its socket. */
+export function asControlPath(path: string): string { return path.replaceAll('%', '%%'); }
 
 /** ssh runs ProxyCommand and LocalCommand with $SHELL, whatever the operator's is. */
 export function opensshEnvironment(): NodeJS.ProcessEnv { return { ...environmentForOthers(), SHELL: '/bin/sh' }; }

@@ -3,7 +3,7 @@ import type { Manager } from '../model/settings.ts';
 import { HostError } from '../ports/hosts.ts';
 import { opensshArguments } from './openssh-arguments.ts';
 import { LoginAnswers, type Passphrases } from './openssh-answers.ts';
-import { OpensshConnection, opensshEnvironment } from './openssh-connection.ts';
+import { asControlPath, OpensshConnection, opensshEnvironment } from './openssh-connection.ts';
 import { letPass, opensshFailure } from './openssh-failure.ts';
 import type { RawChannel } from './script-channel.ts';
 import type { SshTarget } from './ssh-settings.ts';
@@ -43,7 +43,7 @@ export class OpensshTransport implements Transport {
     const { socket } = await this.#connected();
     const args = opensshArguments(this.#manager, await this.#target());
     // What the host says must not be mixed with what ssh says. With no room on the connection (MaxSessions) ssh makes another.
-    const child = spawn(this.#program, ['-T', '-E', '/dev/null', '-S', socket, '-o', 'ControlMaster=no', '-o', 'BatchMode=yes', ...args, '--', this.#manager.address, command], { stdio: ['pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
+    const child = spawn(this.#program, ['-T', '-E', '/dev/null', '-S', asControlPath(socket), '-o', 'ControlMaster=no', '-o', 'BatchMode=yes', ...args, '--', this.#manager.address, command], { stdio: ['pipe', 'pipe', 'pipe'], env: opensshEnvironment(), detached: true });
     this.#children.add(child);
     return {
       stdin: child.stdin, stdout: child.stdout, stderr: child.stderr,
