@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { DemoWorld, Ended } from './world.ts';
+import type { Ended, RunOptions } from './shown-run.ts';
 
 const color = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined;
 const paint = (code: string, text: string) => (color ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -16,8 +16,14 @@ export function deeds(line: string): boolean { return /^[✓✗!]/.test(line) &&
 
 export interface StepOptions { readonly killAfter?: string; readonly only?: (line: string) => boolean }
 
+/** Where commands are run: vaultctl with an inventory of its own. */
+export interface Stage {
+  readonly folder: string;
+  run(argv: readonly string[], options: RunOptions): Promise<Ended>;
+}
+
 /** One command as an operator types it, and what it printed. */
-export async function step(world: DemoWorld, argv: readonly string[], { killAfter, only }: StepOptions = {}): Promise<Ended> {
+export async function step(world: Stage, argv: readonly string[], { killAfter, only }: StepOptions = {}): Promise<Ended> {
   say(`  ${paint('36', `$ vaultctl ${argv.join(' ')}`)}${killAfter === undefined ? '' : paint('31', '        (will be killed)')}`);
   const ended = await world.run(argv, {
     ...(killAfter === undefined ? {} : { killAfter }),

@@ -1,16 +1,11 @@
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import { startSshd, type SshdWorld } from '../test/real/sshd.ts';
 import { startTokenFront, type TokenFront } from '../test/real/token-front.ts';
 import { type Servers, startVault } from '../test/real/vault.ts';
-
-const repository = resolve(import.meta.dirname, '..');
-
-export interface Ended { readonly code: number | null; readonly signal: string | null; readonly text: string }
+import { type Ended, type RunOptions, shownRun, vaultctl } from './shown-run.ts';
 
 /** A real Vault and three real sshd managers on loopback, and the program as an operator starts it. */
 export class DemoWorld {
@@ -49,20 +44,8 @@ export class DemoWorld {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Runs vaultctl; with `killAfter` it gets SIGKILL as soon as it prints a line with that text. */
-  run(argv: readonly string[], options: { killAfter?: string; show?: (line: string) => void } = {}): Promise<Ended> {
-    const child = spawn(process.execPath, [join(repository, 'bin/vaultctl.js'), ...argv, '-i', this.inventory], { stdio: ['ignore', 'pipe', 'pipe'], cwd: this.folder });
-    let text = '';
-    const read = (stream: NodeJS.ReadableStream) => {
-      createInterface({ input: stream }).on('line', (line) => {
-        if (options.killAfter !== undefined && line.includes(options.killAfter)) child.kill('SIGKILL');
-        text += `${line}\n`;
-        options.show?.(line);
-      });
-    };
-    read(child.stdout);
-    read(child.stderr);
-    return new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); });
+  run(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    return shownRun([process.execPath, vaultctl, ...argv, '-i', this.inventory], this.folder, options);
   }
 
   /** What stands on each manager, for people: names without secrets. */

@@ -1,4 +1,4 @@
-// `npm test`, `npm run demo | bench | docs | prove | simulate | sabotage | cluster`: gets what is missing, says so, and goes on under Node 24.
+// `npm test`, `npm run demo | demo:kubernetes | bench | docs | prove | simulate | sabotage | cluster`: gets what is missing, says so, and goes on under Node 24.
 // Plain JavaScript without dependencies: in a fresh clone there is nothing else yet, and npm's Node may be 20.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,7 @@ const repository = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const commands = {
   test: { server: true, tools: ['sshd', 'ssh', 'sudo', 'ansible-inventory', 'flock', 'busybox', 'strace'] },
   demo: { server: true, tools: ['sshd', 'ssh', 'flock'], main: 'demo/demo.ts' },
+  'demo:kubernetes': { server: false, tools: [], main: 'demo/kubernetes.ts' },
   bench: { server: true, tools: ['sshd', 'ssh', 'flock', 'ansible-playbook'], main: 'bench/bench.ts' },
   prove: { server: true, tools: ['sshd', 'ssh', 'sudo', 'flock', 'busybox', 'strace', 'ip', 'mkfs.ext4'], main: 'prove/prove.ts' },
   simulate: { server: false, tools: [], main: 'test/crash/simulate.ts' },
@@ -40,7 +41,7 @@ async function bootstrap([name, ...args]) {
   const used = serversUsed(found, tools, node);
   if (command.server) console.log(`servers used: ${used}`);
 
-  const scratch = mkdtempSync(join(tmpdir(), `vaultctl-${name}-`));
+  const scratch = mkdtempSync(join(tmpdir(), `vaultctl-${name.replace(':', '-')}-`));
   const env = {
     ...process.env,
     PATH: pathWith(node),
