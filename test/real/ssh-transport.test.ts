@@ -152,6 +152,30 @@ describe('what ssh2 cannot do goes through the system\'s ssh', () => {
     }
   });
 
+  it('a hardware key, which the operator is told to touch', async () => {
+    const library = join(base, 'hardware-key.so');
+    const key = join(base, 'hardware');
+    const config = join(base, 'hardware.conf');
+    try {
+      execFileSync('cc', ['-shared', '-fPIC', '-o', library, join(import.meta.dirname, 'hardware-key.c'), '-lcrypto'], { stdio: 'ignore' });
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519-sk', '-w', library, '-N', '', '-f', key], { stdio: 'ignore' });
+    } catch {
+      notRun('login with a hardware key', 'apt-get install gcc libssl-dev openssh-client (the key is made in software, behind OpenSSH\'s own interface)');
+      return;
+    }
+    const world = await startSshd({ world: join(base, 'hardware-keys'), names: ['m1'], net: 183 });
+    writeFileSync(config, `Host *\n  SecurityKeyProvider ${library}\n`);
+    try {
+      writeFileSync(join(world.key, '../m1/authorized_keys'), readFileSync(`${key}.pub`));
+      const [why, touch] = await look(reach(world, { privateKeyFile: key }, { configFile: config }));
+      assert.match(why ?? '', /hardware is a hardware key \(touch it when it blinks\)/);
+      assert.match(touch ?? '', /^m1: Confirm user presence for key ED25519-SK SHA256:/);
+      await assert.rejects(look(reach(world, { privateKeyFile: key, transport: 'ssh2' })), refused('denied', /hardware \(not a private key that ssh2 reads\)/));
+    } finally {
+      await world.stop();
+    }
+  });
+
   it('a host that known_hosts knows by its certificate authority only', async () => {
     const file = join(plain.key, '../m1/ssh_host_ed25519_key');
     const world = join(base, 'host-certificate');
