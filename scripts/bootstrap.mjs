@@ -15,7 +15,7 @@ const repository = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** What each command needs; `main` is the TypeScript it goes on with (`test` has the test runner instead). */
 const commands = {
-  test: { server: true, tools: ['sshd', 'ssh', 'sudo', 'ansible-inventory', 'flock', 'busybox', 'strace'] },
+  test: { server: true, tools: ['sshd', 'ssh', 'sudo', 'doas', 'krb5kdc', 'kadmin.local', 'kinit', 'softhsm2-util', 'pkcs11-tool', 'ansible-inventory', 'flock', 'busybox', 'strace'] },
   demo: { server: true, tools: ['sshd', 'ssh', 'flock'], main: 'demo/demo.ts' },
   'demo:kubernetes': { server: false, tools: [], main: 'demo/kubernetes.ts' },
   bench: { server: true, tools: ['sshd', 'ssh', 'flock', 'ansible-playbook'], main: 'bench/bench.ts' },

@@ -8,6 +8,12 @@ const tools = {
   sshd: { package: 'openssh-server', why: 'the managers are real sshd servers' },
   ssh: { package: 'openssh-client', why: '~/.ssh/config is read as OpenSSH reads it, and the bench compares with it' },
   sudo: { package: 'sudo', why: 'managers reached as an ordinary user write through sudo', forRoot: true },
+  doas: { package: 'opendoas', why: 'managers are reached through doas too', forRoot: true },
+  krb5kdc: { package: 'krb5-kdc', why: 'a manager takes Kerberos tickets only', forRoot: true },
+  'kadmin.local': { package: 'krb5-admin-server', why: 'a manager takes Kerberos tickets only', forRoot: true },
+  kinit: { package: 'krb5-user', why: 'a manager takes Kerberos tickets only', forRoot: true },
+  'softhsm2-util': { package: 'softhsm2', why: 'a login key lies in a token', forRoot: true },
+  'pkcs11-tool': { package: 'opensc', why: 'a login key lies in a token', forRoot: true },
   'ansible-inventory': { package: 'ansible-core', why: 'the inventory is compared with what Ansible itself says' },
   'ansible-playbook': { package: 'ansible-core', why: 'the bench runs the same flow as a playbook' },
   flock: { package: 'util-linux', why: 'the lock on a manager is flock' },
@@ -47,7 +53,7 @@ async function install(names) {
   if (!isRoot) throw new Missing(`missing: ${why}; sudo sh -c '${command}'`);
   tell(`installing ${packages.join(' ')} for ${why}; usually 15 s to 1 min`);
   if (packages.includes('openssh-server')) keepSystemSshdOff();
-  for (const [name, unit] of [['etcd-server', 'etcd'], ['containerd', 'containerd']]) if (packages.includes(name)) keepUnitOff(unit);
+  for (const [name, unit] of [['etcd-server', 'etcd'], ['containerd', 'containerd'], ['krb5-kdc', 'krb5-kdc'], ['krb5-admin-server', 'krb5-admin-server']]) if (packages.includes(name)) keepUnitOff(unit);
   const startedMs = Date.now();
   const code = await run('sh', ['-c', command], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, stdio: ['ignore', 'ignore', 'inherit'] });
   const stillMissing = names.filter((name) => pathOf(name) === undefined);
