@@ -32,6 +32,7 @@ export const machine: Machine = {
       throw new UsageError(`${path} cannot be read: ${messageOf(error)}`, 'check the path and its mode');
     }
   },
+  passwordFrom: async (argv) => (await import('./adapters/password-program.ts')).passwordFrom(argv),
   holder: () => ({ holder: userName(), host: hostname(), pid: process.pid }),
   reach: async (manager) => (await import('./adapters/reach.ts')).reachOf(manager),
   out: (text) => { process.stdout.write(text); },

@@ -16,7 +16,7 @@ function bash(verbs: readonly Verb[]): string {
   return `_vaultctl() {
   local word=\${COMP_WORDS[COMP_CWORD]}
   case "\${COMP_WORDS[COMP_CWORD-1]}" in
-    -i|--inventory|--token-file|--vault-password-file|--import) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    -i|--inventory|--token-file|--vault-password-file|--vault-id|--import) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W "${verbs.map(({ name }) => name).join(' ')} --help --version" -- "$word")); return; fi
   case "\${COMP_WORDS[1]}" in

@@ -13,7 +13,8 @@ export interface CommonFlags {
   readonly inventory?: string[];
   readonly limit?: string;
   readonly extraVars?: string[];
-  readonly vaultPasswordFile?: string;
+  readonly vaultId?: string[];
+  readonly vaultPasswordFile?: string[];
   readonly askVaultPass?: boolean;
   readonly kubeconfig?: string;
   readonly context?: string;
@@ -57,6 +58,8 @@ export interface Machine {
   localNames(): readonly string[];
   /** A file, or standard input for `-`. */
   readInput(path: string): Promise<Uint8Array>;
+  /** What a program prints that shall say a password; it may ask on the terminal. Absent: none is run. @throws UsageError where it cannot be run or fails */
+  passwordFrom?(argv: readonly [string, ...string[]]): Promise<Uint8Array>;
   /** Who holds the lock, as others read it. */
   holder(): { holder: string; host: string; pid: number };
   /** How a manager will be reached, without connecting; throws where ~/.ssh/config is broken. */

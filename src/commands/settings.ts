@@ -13,6 +13,7 @@ import type { Settings } from '../model/settings.ts';
 import type { Flags } from '../engine/world.ts';
 import type { Operator } from '../ports/operator.ts';
 import type { CommonFlags, Machine } from './context.ts';
+import { vaultPasswords } from './vault-passwords.ts';
 
 const SECRETIVE = /pass|secret|token|key|pin\b/i;
 
@@ -46,11 +47,7 @@ export async function readInventory(machine: Machine, flags: CommonFlags, operat
   const config = readAnsibleConfig(machine.files, world);
   const { sources, warning } = inventorySources(machine, flags, config, world);
   if (warning !== undefined) operator.tell({ is: 'warning', text: warning });
-  const vaultPassword = async (): Promise<Secret | undefined> => {
-    if (flags.vaultPasswordFile === undefined && flags.askVaultPass === true) return operator.askSecret('Vault password: ');
-    const file = flags.vaultPasswordFile ?? config.vaultPasswordFile;
-    return file === undefined ? undefined : new Secret(new TextDecoder().decode(await machine.readInput(file)).replace(/\r?\n$/, ''));
-  };
+  const vaultPassword = () => vaultPasswords(machine, flags, { config, world, operator });
   return loadInventory(machine.files, { sources, cwd: machine.cwd, extraVars: flags.extraVars ?? [], vaultPassword, config });
 }
 
@@ -86,7 +83,7 @@ function wordsToRepeat(flags: CommonFlags): string[] {
   return [
     ...named('--limit', flags.limit),
     ...(flags.extraVars ?? []).flatMap((text) => ['-e', text.startsWith('@') || !SECRETIVE.test(text) ? shellWord(text) : '…']),
-    ...named('--vault-password-file', flags.vaultPasswordFile), ...(flags.askVaultPass === true ? ['--ask-vault-pass'] : []),
+    ...(flags.vaultId ?? []).flatMap((id) => named('--vault-id', id)), ...(flags.vaultPasswordFile ?? []).flatMap((file) => named('--vault-password-file', file)), ...(flags.askVaultPass === true ? ['--ask-vault-pass'] : []),
     ...named('--kubeconfig', flags.kubeconfig), ...named('--context', flags.context),
   ];
 }

@@ -16,6 +16,7 @@ export interface AnsibleConfig {
   /** Absolute paths; undefined where neither says anything. */
   readonly inventory: { readonly sources: readonly string[]; readonly from: string } | undefined;
   readonly vaultPasswordFile: string | undefined;
+  readonly askVaultPass: boolean;
   /** `label@source`, as `--vault-id` takes them; a source is a path as it was written, or `prompt`. */
   readonly vaultIdentityList: readonly string[];
   /** The label of `--vault-password-file` and `--ask-vault-pass`. */
@@ -30,7 +31,7 @@ export interface AnsibleConfig {
 }
 
 export const noAnsibleConfig: AnsibleConfig = {
-  file: undefined, inventory: undefined, vaultPasswordFile: undefined, vaultIdentityList: [], vaultIdentity: undefined, vaultIdMatch: false,
+  file: undefined, inventory: undefined, vaultPasswordFile: undefined, askVaultPass: false, vaultIdentityList: [], vaultIdentity: undefined, vaultIdMatch: false,
   ignoredEndings: undefined, ignoredPatterns: [], defaults: [], warnings: [],
 };
 
@@ -46,15 +47,16 @@ export function readAnsibleConfig(files: InventoryFiles, world: PathWorld): Ansi
     const found = said.strongest(setting);
     if (found !== undefined && !/^(?:|0|no|n|off|false|f)$/i.test(found.text)) warnings.push(`${placed(found.place)}: ${setting.name} is not used by vaultctl; ${instead}`);
   }
-  const { inventory, vaultPasswordFile, vaultIdentityList, vaultIdentity, vaultIdMatch, ignoredEndings, ignoredPatterns } = otherSettings;
+  const { inventory, askVaultPass, vaultPasswordFile, vaultIdentityList, vaultIdentity, vaultIdMatch, ignoredEndings, ignoredPatterns } = otherSettings;
   const sources = said.strongest(inventory);
   return {
     file,
     inventory: sources === undefined ? undefined : { sources: said.paths(sources), from: placed(sources.place) },
     vaultPasswordFile: said.path(vaultPasswordFile),
+    askVaultPass: said.yes(askVaultPass),
     vaultIdentityList: said.list(vaultIdentityList) ?? [],
     vaultIdentity: said.strongest(vaultIdentity)?.text,
-    vaultIdMatch: /^(?:1|yes|y|on|true|t)$/i.test(said.strongest(vaultIdMatch)?.text ?? ''),
+    vaultIdMatch: said.yes(vaultIdMatch),
     ignoredEndings: said.list(ignoredEndings),
     ignoredPatterns: said.patterns(ignoredPatterns),
     defaults: [said.layer('environment'), said.layer('file')],
@@ -118,6 +120,8 @@ class Said {
     if (found === undefined || takes(found.text.trim())) return;
     refuse(found.place, `${setting.name} = ${found.text.slice(0, 80)} is not supported: ${why}`, 'Remove it for vaultctl, or print the inventory as Ansible reads it: ansible-inventory -i FILE --list --yaml --export > hosts.yaml');
   }
+
+  yes(setting: ConfigSetting): boolean { return /^(?:1|yes|y|on|true|t)$/i.test(this.strongest(setting)?.text ?? ''); }
 
   path(setting: ConfigSetting): string | undefined {
     const found = this.strongest(setting);

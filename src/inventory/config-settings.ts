@@ -44,6 +44,7 @@ export const connectionSettings: readonly ConnectionSetting[] = [
 
 export const otherSettings = {
   inventory: defaults('inventory', 'ANSIBLE_INVENTORY'),
+  askVaultPass: defaults('ask_vault_pass', 'ANSIBLE_ASK_VAULT_PASS'),
   vaultPasswordFile: defaults('vault_password_file', 'ANSIBLE_VAULT_PASSWORD_FILE'),
   vaultIdentityList: defaults('vault_identity_list', 'ANSIBLE_VAULT_IDENTITY_LIST'),
   vaultIdentity: defaults('vault_identity', 'ANSIBLE_VAULT_IDENTITY'),

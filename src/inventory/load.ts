@@ -46,7 +46,7 @@ export interface Inventory {
 
 /** Reads inventories as Ansible would; UsageError (file, line, value, fix) for what is broken or unsupported. */
 export async function loadInventory(files: InventoryFiles, options: LoadOptions): Promise<Inventory> {
-  const vault = new VaultTexts(options.vaultPassword);
+  const vault = new VaultTexts(options.vaultPassword, options.config?.vaultIdMatch);
   return vault.unlocking(() => load(files, options, vault));
 }
 

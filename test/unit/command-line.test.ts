@@ -12,7 +12,7 @@ const real = (args: readonly string[], env: Record<string, string> = {}) => spaw
   encoding: 'utf8', cwd: '/', env: { PATH: process.env['PATH'] ?? '', ...env },
 });
 
-const common = ['--inventory', '--limit', '--extra-vars', '--vault-password-file', '--ask-vault-pass', '--kubeconfig', '--context', '--json', '--timeout', '--verbose', '--no-color'];
+const common = ['--inventory', '--limit', '--extra-vars', '--vault-id', '--vault-password-file', '--ask-vault-pass', '--kubeconfig', '--context', '--json', '--timeout', '--verbose', '--no-color'];
 const forFlows = ['--dry-run', '--check', '--yes', '--confirm', '--allow-missing', '--allow-missing-node', '--token-file'];
 const forShares = ['--shares', '--threshold'];
 
