@@ -2,6 +2,7 @@ import type { Break } from './break.ts';
 import { disk } from './breaks/disk.ts';
 import { files } from './breaks/files.ts';
 import { install } from './breaks/install.ts';
+import { kubernetes } from './breaks/kubernetes.ts';
 import { lock } from './breaks/lock.ts';
 import { remote } from './breaks/remote.ts';
 import { rotate } from './breaks/rotate.ts';
@@ -10,4 +11,4 @@ import { truth } from './breaks/truth.ts';
 import { wire } from './breaks/wire.ts';
 
 /** Every break there is, by theme. */
-export const breaks: readonly Break[] = [...disk, ...remote, ...files, ...lock, ...install, ...rotate, ...truth, ...wire, ...secrets];
+export const breaks: readonly Break[] = [...disk, ...remote, ...files, ...lock, ...install, ...rotate, ...truth, ...wire, ...kubernetes, ...secrets];
