@@ -88,7 +88,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
 /** Hosts whose variables are kept once they were asked for: more would not fit into memory. */
 const keptHosts = 20_000;
 /** How often a group's parents are looked up for hosts: more is a mistake or an attack. */
-const stepsLimit = 20_000_000;
+const stepsLimit = 10_000_000;
 
 /** Ansible's layers of variables, lowest first; a later one replaces whole values. */
 class Layers {
