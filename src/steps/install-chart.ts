@@ -1,8 +1,10 @@
 import type { Step } from '../engine/flow.ts';
 import type { Eyes } from '../engine/world.ts';
+import { refusalIn } from '../kubernetes/rights.ts';
 import { isStuck, keptVersion, releaseDifferences } from '../kubernetes/release.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
+import { inWords, ruleOf } from '../model/kube-right.ts';
 import { HelmError } from '../ports/helm.ts';
 
 /** The release stands in the version and with the values that the inventory names; otherwise helm upgrades or installs it. */
@@ -31,7 +33,15 @@ async function said<T>({ settings: { inventory } }: Eyes, work: () => Promise<T>
     return await work();
   } catch (error) {
     if (!(error instanceof HelmError)) throw error;
-    const mend = error.kind === 'missing' ? 'install helm 3 or 4 on the machine that vaultctl runs on, or name it: vault_helm_binary: /path/to/helm' : undefined;
+    const mend = error.kind === 'missing' ? 'install helm 3 or 4 on the machine that vaultctl runs on, or name it: vault_helm_binary: /path/to/helm' : rightFor(error.lines);
     throw new Halt(haltTexts.chartFailed(error.message, error.lines, mend, inventory), { cause: error });
   }
+}
+
+/** helm repeats what the API server said; a right that one may not give away is held, not used. */
+function rightFor(lines: readonly string[]): string | undefined {
+  const said = lines.join(' ');
+  const refusal = refusalIn(said);
+  if (refusal !== undefined) return `${refusal.user} may not ${refusal.rights.map(inWords).join(', ')}: add ${refusal.rights.map(ruleOf).join(' ')}   (deploy/kubernetes/rbac-helm.yaml: what helm needs for HashiCorp's chart)`;
+  return /attempting to grant RBAC permissions not currently held/.test(said) ? 'kubectl apply -f deploy/kubernetes/rbac-helm.yaml   (who runs helm must hold the rights that the chart gives to Vault)' : undefined;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
-import { auditLines, distinct, grantedBy, manifestOf, namesFor, type RbacObject, usedBy } from './rights.ts';
+import { auditLines, distinct, grantedBy, manifestOf, namesFor, type RbacObject, usedBy, writeAccountKubeconfig } from './rights.ts';
 
 const why = whyNoCluster();
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -97,13 +97,6 @@ function rbacTests(): void {
   /** Objects as they stand, but for what the controllers write by themselves. */
   const standing = async () => (await kubectl('get', 'statefulset,pvc', '-o', 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.metadata.generation} {.metadata.annotations}{"\\n"}{end}'));
 
-  const writeKubeconfig = async (account: string) => {
-    const token = (await kubectl('create', 'token', account.split('/')[1]!, '--duration=1h')).trim();
-    const admin = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8')) as { clusters: object[]; contexts: { name: string; context: { cluster: string } }[] };
-    const [context] = admin.contexts;
-    writeFileSync(kubeconfigOf(account), JSON.stringify({ ...admin, users: [{ name: account, user: { token } }], contexts: [{ ...context, context: { ...context!.context, user: account } }] }), { mode: 0o600 });
-  };
-
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'vaultctl-rbac-'));
     cluster = await startCluster({ folder: join(scratch, 'cluster'), audited: [DAILY, INSTALL, RECOVER, WATCH].map((account) => `system:serviceaccount:${account.replace('/', ':')}`) });
@@ -123,7 +116,7 @@ function rbacTests(): void {
       children: { managers: { hosts: { here: {} } } },
     } }));
     await apply([...around, ...manifestOf('unseal-watch.yaml').filter(({ kind }) => /^(?:ServiceAccount|Role|RoleBinding)$/.test(kind))]);
-    for (const account of [DAILY, INSTALL, RECOVER, WATCH]) await writeKubeconfig(account);
+    for (const account of [DAILY, INSTALL, RECOVER, WATCH]) await writeAccountKubeconfig(cluster, account, kubeconfigOf(account));
   });
 
   after(async () => {

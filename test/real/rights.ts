@@ -1,7 +1,8 @@
 // The rights that a manifest of deploy/kubernetes grants, and those that the API server's audit log says were used.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
+import type { Cluster } from '../cluster/start.ts';
 
 interface Rule { readonly apiGroups: readonly string[]; readonly resources: readonly string[]; readonly verbs: readonly string[]; readonly resourceNames?: readonly string[] }
 export interface RbacObject {
@@ -66,3 +67,11 @@ export function auditLines(auditLog: string): string[] {
 }
 
 export const distinct = (used: readonly Used[]): string[] => [...new Set(used.map((each) => each.right))].toSorted();
+
+/** A kubeconfig with which one is the service account `NAMESPACE/NAME`, for an hour. */
+export async function writeAccountKubeconfig(cluster: Cluster, account: string, path: string): Promise<void> {
+  const [namespace = '', name = ''] = account.split('/');
+  const token = (await cluster.kubectlDo(['-n', namespace, 'create', 'token', name, '--duration=1h'])).trim();
+  const admin = JSON.parse(readFileSync(cluster.kubeconfig, 'utf8')) as { contexts: readonly { context: object }[] };
+  writeFileSync(path, JSON.stringify({ ...admin, users: [{ name: account, user: { token } }], contexts: admin.contexts.map((each) => ({ ...each, context: { ...each.context, user: account } })) }), { mode: 0o600 });
+}

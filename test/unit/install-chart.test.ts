@@ -134,6 +134,13 @@ describe('helm itself', () => {
     assert.match(haltPage(halt.text), /helm upgrade --install ended with 3\n {2}Error: failed, token=\[redacted\]/);
   });
 
+  it('that is refused a right is told which, and which manifest has it', async () => {
+    const refused = helmOf(`echo 'Error: query: failed to query with labels: secrets is forbidden: User "system:serviceaccount:vault:ci" cannot list resource "secrets" in API group "" in the namespace "vault"' >&2; exit 1`);
+    assert.match(haltPage((await halted(installChart.look(eyesOf(refused) as Eyes, undefined))).text), /system:serviceaccount:vault:ci may not list secrets in namespace vault: add - \{apiGroups: \[""\], resources: \[secrets\], verbs: \[list\]\} +\(deploy\/kubernetes\/rbac-helm\.yaml/);
+    const given = helmOf(`cat > /dev/null; echo 'Error: clusterrolebindings "vault-server-binding" is forbidden: user "ci" (groups=[]) is attempting to grant RBAC permissions not currently held:' >&2; exit 1`);
+    assert.match(haltPage((await halted(installChart.act(eyesOf(given), undefined))).text), /Next:\n {2}kubectl apply -f deploy\/kubernetes\/rbac-helm\.yaml/);
+  });
+
   it('that is not there is said so', async () => {
     const halt = await halted(installChart.look(eyesOf(new Helm({ ...wanted, binary: join(folder, 'nothing') }, kubernetes, 5000)) as Eyes, undefined));
     assert.match(haltPage(halt.text), /cannot be started on this machine[\s\S]*vault_helm_binary/);
