@@ -23,7 +23,7 @@ interface How { readonly env?: Record<string, string>; readonly traced?: boolean
 
 if (userInfo().uid !== 0) notRun('the search for secrets in every process and file while the real program runs', 'sudo users and other processes\' environments need root');
 else {
-  describe('no secret of a real run', { timeout: 240_000 }, () => {
+  describe('no secret of a real run', { timeout: 300_000 }, () => {
     const room = mkdtempSync(join(tmpdir(), 'vaultctl-canary-'));
     const [world, evidence] = [join(room, 'world'), join(room, 'evidence')];
     let canary: Canary;
@@ -111,6 +111,8 @@ else {
       rmSync(keysAt('m2', 'vault-unseal.json'));
       done(await run(['distribute'], { traced: true }));
       done(await run(['verify'], { traced: true }));
+      // The same through the system's ssh, which is told the password of m3 when it asks.
+      done(await run(['verify', '-e', 'vault_transport=openssh'], { traced: true }));
       copyFileSync(keysAt('m1', 'vault-unseal.json'), join(world, 'imported.json'));
       done(await run(['recover', '--import', join(world, 'imported.json')], { traced: true }));
       assert.ok(readFileSync(join(world, 'm1/journal.ndjson'), 'utf8').includes('"is":"step"'), 'the journal was there to be searched');
