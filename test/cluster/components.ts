@@ -34,9 +34,12 @@ export function writeContainerdConfiguration(given: Given): void {
   writeFileSync(join(given.folder, 'containerd.toml'), containerdConfig(given));
 }
 
+/** `RequestResponse`: with their bodies. */
+export type AuditLevel = 'Metadata' | 'RequestResponse';
+
 /** Before the API server's command is made: who of its users is written down. */
-export function writeAuditPolicy(folder: string, users: readonly string[]): void {
-  writeJson(auditPolicyIn(folder), { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules: [{ level: 'Metadata', users }, { level: 'None' }] });
+export function writeAuditPolicy(folder: string, users: readonly string[], level: AuditLevel = 'Metadata'): void {
+  writeJson(auditPolicyIn(folder), { apiVersion: 'audit.k8s.io/v1', kind: 'Policy', omitStages: ['RequestReceived'], rules: [{ level, users }, { level: 'None' }] });
 }
 const auditPolicyIn = (folder: string) => join(folder, 'audit-policy.json');
 export const auditLogIn = (folder: string): string => join(folder, 'audit.log');

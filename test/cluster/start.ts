@@ -6,7 +6,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { makeCertificates, writeKubeconfig } from './certificates.ts';
-import { auditLogIn, type Component, componentCommands, writeAuditPolicy, writeConfigurations } from './components.ts';
+import { type AuditLevel, auditLogIn, type Component, componentCommands, writeAuditPolicy, writeConfigurations } from './components.ts';
 import type { ImageNames } from './images.ts';
 import { insidePids, startInside, until } from './inside.ts';
 import { firstObjects } from './manifests.ts';
@@ -23,6 +23,7 @@ export interface ClusterOptions {
   readonly folder: string;
   /** Users whose every request the API server writes to `auditLog`, without bodies. */
   readonly audited?: readonly string[];
+  readonly auditLevel?: AuditLevel;
   /** Lets the cluster live on when this process ends; else the kernel ends it with us, even by SIGKILL. */
   readonly outlivesUs?: boolean;
   /** Told each thing that is done, and how long it took. */
@@ -72,7 +73,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await copyUnpacked(parts, folder);
     clock('images of the pods');
     writeConfigurations(given(folder, namespaces, parts));
-    if (options.audited !== undefined) writeAuditPolicy(folder, options.audited);
+    if (options.audited !== undefined) writeAuditPolicy(folder, options.audited, options.auditLevel);
     const cluster = clusterIn(folder, namespaces, parts);
     await bringUp(cluster, namespaces, parts, clock);
     return cluster;

@@ -64,7 +64,7 @@ net.createServer((from) => {
     const [host, port] = first.subarray(0, end).toString().split(' ');
     const to = net.connect({ host, port: Number(port), noDelay: true }, () => { to.write(first.subarray(end + 1)); from.pipe(to); to.pipe(from); from.resume(); });
     to.on('error', () => from.destroy());
-    to.on('close', () => from.destroy());
+    to.on('close', (broken) => (broken ? from.destroy() : from.end()));
     from.on('close', () => to.destroy());
   });
 }).listen(process.argv[1], () => console.log('listening'));

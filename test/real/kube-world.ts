@@ -17,6 +17,10 @@ export interface KubeWorldOptions {
   /** `VAR: value` into the inventory. */
   readonly vars?: Readonly<Record<string, unknown>>;
   readonly storageClass?: string;
+  /** False: Vault is deployed by vaultctl itself, from the chart of the inventory. */
+  readonly deploy?: boolean;
+  /** Every request of ours and its answer are in the cluster's audit log, with their bodies. */
+  readonly audit?: boolean;
 }
 
 /**
@@ -55,13 +59,13 @@ export class KubeWorld {
     this.freshManagers();
   }
 
-  static async start({ vars = {}, storageClass }: KubeWorldOptions = {}): Promise<KubeWorld> {
+  static async start({ vars = {}, storageClass, deploy = true, audit = false }: KubeWorldOptions = {}): Promise<KubeWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kube-'));
     try {
-      const cluster = await startCluster({ folder: join(folder, 'cluster') });
-      await deployVault(cluster, 'vault', storageClass);
+      const cluster = await startCluster({ folder: join(folder, 'cluster'), ...(audit ? { audited: ['kubernetes-admin'], auditLevel: 'RequestResponse' as const } : {}) });
+      if (deploy) await deployVault(cluster, 'vault', storageClass);
       const world = new KubeWorld(folder, cluster, await startKubeFront(cluster), vars);
-      await world.answers();
+      if (deploy) await world.answers();
       return world;
     } catch (error) {
       await stopCluster(join(folder, 'cluster'));
