@@ -84,9 +84,11 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .option('--reinitialise', 'empty a Vault in Kubernetes whose keys are lost and start over (refused while anything can still be saved)')
     .action(async (flags) => { code = await (await import('./recover.ts')).recover(machine, flags); });
   common(verb('inventory', 'the resolved inventory, as ansible-inventory prints it'))
+    .argument('[group]', 'where --graph begins', 'all')
     .option('--list', 'all hosts and groups').option('--host <name>', 'the variables of one host')
+    .option('--graph', 'the tree of groups and hosts').option('--vars', 'with --graph: their variables too')
     .option('--check', 'what vaultctl takes, passes over and cannot take of it, and how it will reach each manager; connects to nobody')
-    .action(async (flags) => { code = await (await import('./inventory.ts')).inventory(machine, flags); });
+    .action(async (group: string, flags: CommonFlags) => { code = await (await import('./inventory.ts')).inventory(machine, flags, group); });
   verb('completion', 'a completion script').argument('<shell>', 'bash, zsh or fish')
     .action(async (shell: string) => { machine.out((await import('./completion.ts')).completion(shell, program)); });
 

@@ -10,6 +10,8 @@ const reserved = new Set(['ansible_diff_mode', 'ansible_config_file', 'ansible_f
   'ansible_playbook_python', 'ansible_run_tags', 'ansible_skip_tags', 'ansible_verbosity', 'ansible_version', 'inventory_dir', 'inventory_file',
   'inventory_hostname', 'inventory_hostname_short', 'groups', 'group_names', 'omit', 'playbook_dir']);
 
+export function isReserved(name: string): boolean { return reserved.has(name); }
+
 /** What `ansible-inventory --list` prints for the same input. */
 export function listJson(inventory: Inventory): { [key: string]: Json } {
   const listed: [string, Json][] = [];

@@ -36,6 +36,8 @@ export interface Inventory {
   readonly vault: VaultTexts;
   /** In Ansible's precedence; without the magic variables. Undefined: no such host. */
   variablesOf(host: string): Variables;
+  /** What a group says itself, without what is above it. Undefined: no such group. */
+  variablesOfGroup(group: string): Variables;
   /** What Ansible's settings say of connections where a host says nothing; the stronger first. */
   readonly defaults: readonly Variables[];
   /** `-e` alone. */
@@ -82,6 +84,10 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
       const host = topology.hosts.get(name);
       return host === undefined ? new Map() : layers.variablesOf(host);
     },
+    variablesOfGroup: (name) => {
+      const group = topology.groups.get(name);
+      return group === undefined ? new Map() : layers.variablesOfGroup(group);
+    },
   };
 }
 
@@ -94,6 +100,7 @@ const stepsLimit = 10_000_000;
 class Layers {
   readonly #topology: Topology;
   readonly #vars: VarsFiles;
+  readonly #beside: readonly string[];
   readonly #folders: readonly string[];
   readonly #extra: Variables;
   readonly #ready = new Map<Host, Variables>();
@@ -104,6 +111,7 @@ class Layers {
   constructor(topology: Topology, vars: VarsFiles, beside: readonly string[], cwd: string, extra: Variables) {
     this.#topology = topology;
     this.#vars = vars;
+    this.#beside = beside;
     this.#folders = [...beside, cwd];
     this.#extra = extra;
   }
@@ -126,6 +134,15 @@ class Layers {
     for (const folder of this.#folders) lay(variables, this.#vars.variables(folder, 'host_vars', host.name));
     lay(variables, this.#extra);
     if (this.#ready.size < keptHosts) this.#ready.set(host, variables);
+    return variables;
+  }
+
+  /** As Ansible draws a group: what stands beside the working folder counts for hosts only. */
+  variablesOfGroup(group: Group): Variables {
+    const variables = new Map(group.variables);
+    for (const folder of this.#beside) lay(variables, this.#vars.variables(folder, 'group_vars', group.name));
+    const { priority, place = { file: group.name } } = group;
+    if (priority !== 1) variables.set('ansible_group_priority', { value: priority, place });
     return variables;
   }
 

@@ -7,6 +7,7 @@ import { deploymentFrom } from './deployment-settings.ts';
 import { hostsOf } from './groups.ts';
 import type { Group } from './groups.ts';
 import { agreed, HostReading, placeText, sortedNames } from './host-reading.ts';
+import { hostsMatching } from './host-patterns.ts';
 import { kubernetesSettings } from './kubernetes-settings.ts';
 import type { KubernetesFlags } from './kubernetes-settings.ts';
 import { unknownVariables } from './known-variables.ts';
@@ -101,9 +102,11 @@ function masterOf(inventory: Inventory, group: Group, managers: readonly Manager
     const here = managers.find((manager) => manager.connection === 'local') ?? managers.find((manager) => localNames.includes(manager.name));
     return (here ?? managers[0]!).name;
   }
-  if (managers.some((manager) => manager.name === limit)) return limit;
-  const elsewhere = inventory.topology.hosts.has(limit) ? `${limit} is not in the managers' group ${group.name}` : `no host ${limit} in the inventory`;
-  throw new UsageError(`--limit ${limit}: ${elsewhere}`, `Managers: ${managers.map((manager) => manager.name).join(', ')}`);
+  const named = hostsMatching(inventory.topology, limit, (path) => inventory.files.text(path.startsWith('/') ? path : `${inventory.cwd}/${path}`).split('\n'));
+  const chosen = managers.filter((manager) => named.includes(manager.name));
+  const here = chosen.find((manager) => manager.connection === 'local') ?? chosen.find((manager) => localNames.includes(manager.name)) ?? chosen[0];
+  if (here !== undefined) return here.name;
+  throw new UsageError(`--limit ${limit}: ${named.length === 0 ? 'nothing is left of it' : `${firstOf(named)} ${named.length === 1 ? 'is' : 'are'} not in the managers' group ${group.name}`}`, `Managers: ${managers.map((manager) => manager.name).join(', ')}`);
 }
 
 function known(flag: string, names: readonly string[], managers: readonly string[]): readonly string[] {

@@ -10,7 +10,7 @@ export interface Question {
   /** Also lets Ansible read its settings anew, as seen from `cwd`; without it there are none. */
   readonly env?: Readonly<Record<string, string>>;
   /** Default: ansible-inventory. */
-  readonly program?: 'config';
+  readonly program?: 'config' | 'ansible';
 }
 
 /** The interpreter that Debian's ansible-inventory itself runs under. */

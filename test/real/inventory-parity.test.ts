@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Vault } from 'ansible-vault';
 import { nodeInventoryFiles } from '../../src/adapters/node-inventory-files.ts';
+import { graphText } from '../../src/inventory/graph.ts';
 import { hostJson, listJson } from '../../src/inventory/list.ts';
 import { loadInventory } from '../../src/inventory/load.ts';
 import type { Inventory } from '../../src/inventory/load.ts';
@@ -50,9 +51,13 @@ function read(root: string, each: InventoryCase): Promise<Inventory> {
   return loadInventory(nodeInventoryFiles, { sources: sourcesOf(root, each), cwd: cwdOf(root, each), extraVars: each.extra ?? [], vaultPassword: () => new Secret(password) });
 }
 
+/** Here a graph shows what JSON does not carry: 1.0 beside 1, dates, keys that are no text. Names and tree must be alike all the same. */
+const pythonTypes: ReadonlySet<string> = new Set(['words that are typed', 'dates', 'odd keys in a mapping', 'odd keys as variables', 'explicit tags', 'INI: literals on a host line', 'INI: whole numbers', 'INI: broken numbers', 'INI: words', 'INI: collections']);
+const namesIn = (drawn: string) => (drawn.match(/^.*--(?:@.*|\{\w+ =|[^{].*)|^@.*/gm) ?? []).join('\n').toLowerCase();
+
 describe('vaultctl reads an inventory as ansible-inventory does', () => {
   const roots = new Map<InventoryCase, string>();
-  const answers = new Map<InventoryCase, { list: Answer; host: Answer }>();
+  const answers = new Map<InventoryCase, { list: Answer; host: Answer; graph: Answer }>();
   const home = mkdtempSync(join(tmpdir(), 'vaultctl-inventory-'));
   const firstHosts = new Map<InventoryCase, string>();
 
@@ -65,20 +70,25 @@ describe('vaultctl reads an inventory as ansible-inventory does', () => {
       build(root, each);
       const host = await read(root, each).then((inventory) => inventory.topology.hosts.keys().next().value ?? '', () => 'n1');
       firstHosts.set(each, host);
-      questions.push(question(root, each, ['--list']), question(root, each, ['--host', host]));
+      questions.push(question(root, each, ['--list']), question(root, each, ['--host', host]), question(root, each, ['--graph', '--vars']));
     }
     const all = askAnsible(home, questions);
-    for (const [index, each] of corpus.entries()) answers.set(each, { list: all[index * 2]!, host: all[index * 2 + 1]! });
+    for (const [index, each] of corpus.entries()) answers.set(each, { list: all[index * 3]!, host: all[index * 3 + 1]!, graph: all[index * 3 + 2]! });
   });
   after(() => rmSync(home, { recursive: true, force: true }));
 
   for (const each of corpus) {
     it(each.name, async () => {
-      const { list, host } = answers.get(each)!;
+      const { list, host, graph } = answers.get(each)!;
       const inventory = await read(roots.get(each)!, each);
       assert.deepEqual(JSON.parse(jsonText(listJson(inventory))), listed(list), list.err);
       assert.equal(host.code, 0, host.err);
       assert.deepEqual(JSON.parse(jsonText(hostJson(inventory, firstHosts.get(each)!))), JSON.parse(host.out));
+      const drawn = graphText(inventory, 'all', true);
+      // Ansible 2.14 stops at an !unsafe text that stands within a list.
+      if (graph.code !== 0) assert.match(each.name, /unsafe|vault/i);
+      else if (pythonTypes.has(each.name)) assert.equal(namesIn(drawn), namesIn(graph.out));
+      else assert.equal(drawn, graph.out.trimEnd());
     });
   }
 });

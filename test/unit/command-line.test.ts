@@ -27,7 +27,7 @@ const verbs: Record<string, readonly string[]> = {
   configure: [...common, ...forFlows, '--diff'],
   plan: [...common, ...forFlows, ...forShares],
   recover: [...common, ...forFlows, '--import', '--unlock', '--archive', '--cancel-rekey', '--restore-snapshot', '--reinitialise'],
-  inventory: [...common, '--list', '--host', '--check'],
+  inventory: [...common, '--list', '--host', '--graph', '--vars', '--check'],
   completion: [],
 };
 const flagsIn = (help: string) => [...help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map((match) => match[1]!).filter((flag) => flag !== '--help' && flag !== '--version').toSorted();
@@ -63,8 +63,8 @@ describe('a wrong command line', () => {
     'recover --reinitialise and another verb': [['recover', '--reinitialise', '--unlock'], /one verb at a time/],
     'two verbs of recover': [['recover', '--unlock', '--archive'], /one verb at a time/],
     'both fates of the root token': [['rotate', '--root-token', '--revoke-root'], /cannot be used with option '--root-token'/],
-    'inventory without a question': [['inventory'], /wants --list or --host NAME/],
-    'inventory with two questions': [['inventory', '--list', '--host', 'a'], /wants --list or --host NAME/],
+    'inventory without a question': [['inventory'], /wants one of --list, --host NAME, --graph/],
+    'inventory with two questions': [['inventory', '--list', '--host', 'a'], /wants one of --list, --host NAME, --graph/],
     'no inventory anywhere': [['status'], /no inventory/],
   };
   for (const [name, [argv, what]] of Object.entries(wrong)) {

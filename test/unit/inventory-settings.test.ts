@@ -129,6 +129,12 @@ ansible_ssh_executable: /opt/ssh/bin/ssh`));
     assert.deepEqual([tests.master, tests.managers.map((manager) => manager.connection)], ['m1', ['ssh', 'ssh', 'ssh']]);
   });
 
+  it('--limit is a pattern: of several managers this host is the master, else the first', async () => {
+    const [only, none] = [await settings(three(), { limit: 'managers:!m1' }), await settings(three(), { limit: 'managers:!m1', localNames: ['m3'] })];
+    assert.deepEqual([only.master, none.master], ['m2', 'm3']);
+    assert.match((await refusal(settings(three(), { limit: 'm1:!m1' }))).what, /--limit m1:!m1: nothing is left of it/);
+  });
+
   it('--limit names the master', async () => {
     const found = await settings(three(), { limit: 'm3', localNames: ['10.0.0.2'] });
     assert.deepEqual([found.master, found.limited], ['m3', true]);
@@ -241,7 +247,7 @@ describe('settings that would go wrong later are refused now', () => {
     const { what, next } = await refusal(settings(three('    web: {hosts: {w1: }}'), { limit: 'w1' }));
     assert.match(what, /--limit w1: w1 is not in the managers' group managers/);
     assert.match(next, /m1, m2, m3/);
-    assert.match((await refusal(settings(three(), { limit: 'm9' }))).what, /no host m9/);
+    assert.match((await refusal(settings(three(), { limit: 'm9' }))).what, /m9 matches no host/);
   });
 
   it('a password of the wrong type is not shown', async () => {
