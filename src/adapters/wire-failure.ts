@@ -30,7 +30,7 @@ export function wireFailure(address: string, error: unknown, sent: boolean): Wir
   if (code === 'ERR_INVALID_CHAR') return new WireError(address, 'config', `${address}: the token or the namespace holds a character that no header can carry`, cause);
   if (isTls(code)) {
     const names = namesIn(error);
-    if (names !== undefined) return new WireError(address, 'config', `${address}: TLS failed (${code}): its certificate is for ${names}: set vault_tls_server_name to one of them`, cause);
+    if (names !== undefined) return new WireError(address, 'config', `${address}: TLS failed (${code}): its certificate is for ${names}: set vault_tls_server_name to a name that it is for`, cause);
     const hint = TLS_HINTS[code] ?? 'check vault_cacert, vault_tls_server_name and the listener\'s TLS settings';
     return new WireError(address, 'config', `${address}: TLS failed (${code}): ${hint}`, cause);
   }

@@ -3,6 +3,10 @@ import { KubeError, type KubeWire } from '../ports/kube.ts';
 import { type Claim, EMPTYING, type Emptying } from './emptying-note.ts';
 import { ask, findVaultPods, type Pod, refused, type StatefulSet } from './vault-pods.ts';
 
+/** As what the server notes our writes. */
+const MANAGER = 'vaultctl-emptying';
+const DISOWN_TRIES = 5;
+
 /** https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/persistent-volume-claim-v1/ */
 export interface VolumeClaim {
   readonly metadata: { readonly name: string; readonly uid: string; readonly deletionTimestamp?: string; readonly finalizers?: readonly string[] };
@@ -44,14 +48,36 @@ export function scaleToNothing(kube: KubeWire, settings: KubernetesSettings, set
 }
 
 /** The pods come back, and the note goes, in one write. @throws KubeError */
-export function scaleBack(kube: KubeWire, settings: KubernetesSettings, set: StatefulSet, { replicas }: Emptying): Promise<void> {
-  return change(kube, settings, set, { metadata: { annotations: { [EMPTYING]: null } }, spec: { replicas } });
+export async function scaleBack(kube: KubeWire, settings: KubernetesSettings, set: StatefulSet, { replicas }: Emptying): Promise<void> {
+  await change(kube, settings, set, { metadata: { annotations: { [EMPTYING]: null } }, spec: { replicas } });
+  await disown(kube, settings, set);
 }
+
+/**
+ * The number of replicas is the chart's again: helm 4 applies by the server, and would be refused a field that another
+ * wrote last. A write of its own, since whoever writes a field owns it; where it fails, helm will say so.
+ */
+async function disown(kube: KubeWire, settings: KubernetesSettings, { metadata: { name } }: StatefulSet): Promise<void> {
+  // The controllers write it too, just now that the pods come back.
+  for (let tries = 0; tries < DISOWN_TRIES; tries += 1) {
+    try {
+      const found = await ask<StatefulSet>(kube, { method: 'GET', path: setPath(settings, name) });
+      const { managedFields = [] } = found.metadata;
+      const others = managedFields.filter(({ manager, operation }) => manager !== MANAGER || operation !== 'Update');
+      if (others.length < managedFields.length) await change(kube, settings, found, { metadata: { managedFields: others } });
+      return;
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+    }
+  }
+}
+
+function setPath({ namespace }: Pick<KubernetesSettings, 'namespace'>, name: string): string { return `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`; }
 
 /** A merge patch on the very set that was looked at. */
 async function change(kube: KubeWire, { namespace }: KubernetesSettings, { metadata }: StatefulSet, patch: { readonly metadata?: object; readonly spec?: object }): Promise<void> {
   const request = {
-    method: 'PATCH' as const, path: `/apis/apps/v1/namespaces/${namespace}/statefulsets/${metadata.name}`, contentType: 'application/merge-patch+json',
+    method: 'PATCH' as const, path: `${setPath({ namespace }, metadata.name)}?fieldManager=${MANAGER}`, contentType: 'application/merge-patch+json',
     body: { ...patch, metadata: { ...patch.metadata, resourceVersion: metadata.resourceVersion } },
   };
   const answer = await kube.request(request);

@@ -1,7 +1,7 @@
 import type { KubernetesSettings } from '../model/settings.ts';
 import { KubeError, type KubeAnswer, type KubeRequest, type KubeWire } from '../ports/kube.ts';
 import { emptyingOf } from './emptying-note.ts';
-import { refusalIn } from './rights.ts';
+import { mendOf, refusalIn } from './rights.ts';
 
 /** What of a pod's JSON is looked at. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
 export interface Pod {
@@ -23,6 +23,8 @@ export interface StatefulSet {
   readonly metadata: {
     readonly name: string; readonly uid: string; readonly generation?: number; readonly resourceVersion?: string;
     readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>>;
+    /** Who wrote which fields: https://kubernetes.io/docs/reference/using-api/server-side-apply/ */
+    readonly managedFields?: readonly { readonly manager?: string; readonly operation?: string }[];
   };
   readonly spec: {
     readonly replicas?: number; readonly serviceName?: string;
@@ -49,8 +51,9 @@ export async function ask<T>(kube: KubeWire, request: KubeRequest, ok: readonly 
 
 export function refused(kube: KubeWire, { method, path }: KubeRequest, { status, body }: KubeAnswer): KubeError {
   const said = typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : `answered ${status}`;
-  const right = status === 401 ? 'kubectl auth whoami   (the login of that kubeconfig is not accepted: has its token or certificate run out?)' : status === 403 ? 'docs/kubernetes.md lists the rights that vaultctl needs' : undefined;
-  return new KubeError(status >= 500 || status === 429 ? 'unknown' : 'config', `${kube.server}: ${method} ${path.split('?')[0]}: ${said}`, right, { refusal: status === 403 ? refusalIn(said) : undefined });
+  const refusal = status === 403 ? refusalIn(said) : undefined;
+  const right = refusal !== undefined ? mendOf(refusal) : status === 401 ? 'kubectl auth whoami   (the login of that kubeconfig is not accepted: has its token or certificate run out?)' : status === 403 ? 'docs/kubernetes.md lists the rights that vaultctl needs' : undefined;
+  return new KubeError(status >= 500 || status === 429 ? 'unknown' : 'config', `${kube.server}: ${method} ${path.split('?')[0]}: ${said}`, right, { refusal });
 }
 
 /** @throws KubeError */

@@ -131,7 +131,7 @@ describe('the wire over TLS', () => {
   it('a certificate for another name is a setting to mend', async () => {
     const error = await failure(`https://127.0.0.1:${await port}`, { wire: new HttpWire({ ca, serverName: 'other.example' }) });
     assert.equal(error.reached, 'config');
-    assert.match(error.message, /its certificate is for 127\.0\.0\.1, vault\.example: set vault_tls_server_name to one of them/);
+    assert.match(error.message, /its certificate is for 127\.0\.0\.1, vault\.example: set vault_tls_server_name to a name that it is for/);
   });
 
   it('the given CA and the name it is for are accepted', async () => {
