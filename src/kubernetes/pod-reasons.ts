@@ -21,10 +21,17 @@ export async function podReasons(kube: KubeWire, settings: KubernetesSettings): 
     const pod = found.pods.find(({ metadata }) => metadata.name === name);
     const why = whyNot(pod);
     if (why === undefined) continue;
-    const more = pod === undefined ? await saidOf(kube, settings, 'StatefulSet', found.set?.metadata.name) : await behind(kube, settings, pod, why);
+    const more = pod === undefined ? [...oneByOne(found, name), ...await saidOf(kube, settings, 'StatefulSet', found.set?.metadata.name)] : await behind(kube, settings, pod, why);
     reasons.set(name, cut([why, ...more].join('; ')));
   }
   return reasons;
+}
+
+/** A sealed Vault is never Ready: a set that makes its pods one after the other never makes the second. OpenBao's chart has it so by default. */
+function oneByOne({ set, pods }: VaultPods, name: string): string[] {
+  if (set?.spec.podManagementPolicy !== 'OrderedReady') return [];
+  const before = pods.find((pod) => pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') !== true);
+  return before === undefined ? [] : [`StatefulSet ${set.metadata.name} makes its pods one after the other (podManagementPolicy: OrderedReady), and ${before.metadata.name} is not Ready while it is sealed: give the chart podManagementPolicy: Parallel, or go on without with --allow-missing-node ${name}`];
 }
 
 /** Where no pod shall be there at all. */

@@ -27,7 +27,7 @@ export interface StatefulSet {
     readonly managedFields?: readonly { readonly manager?: string; readonly operation?: string }[];
   };
   readonly spec: {
-    readonly replicas?: number; readonly serviceName?: string;
+    readonly replicas?: number; readonly serviceName?: string; readonly podManagementPolicy?: string;
     readonly template: { readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }; readonly spec: Pod['spec'] };
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
   };

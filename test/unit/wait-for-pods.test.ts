@@ -151,6 +151,14 @@ describe('waiting for the pods of Vault', () => {
 });
 
 describe('why a pod is not there', () => {
+  it('is a set that makes its pods one after the other, where a sealed one is never Ready', async () => {
+    const ordered = { items: [{ ...set(2).items[0], spec: { ...set(2).items[0]!.spec, podManagementPolicy: 'OrderedReady' } }] };
+    const why = (pod: object) => podReasons(kubeOf(() => ({ statefulsets: ordered, '/pods?': { items: [pod] } })), kubernetes);
+    assert.match((await why(running('vault-0'))).get('vault-1') ?? '', /^the pod is not there yet; StatefulSet vault makes its pods one after the other .* vault-0 is not Ready while it is sealed: .*Parallel.*--allow-missing-node vault-1$/);
+    const ready = { ...running('vault-0'), status: { ...running('vault-0').status, conditions: [{ type: 'Ready', status: 'True' }] } };
+    assert.equal((await why(ready)).get('vault-1'), 'the pod is not there yet');
+  });
+
   const reason = async (pod: object, answers: Answers = {}) => (await podReasons(kubeOf(() => ({ ...answers, statefulsets: set(1), '/pods?': { items: [pod] } })), kubernetes)).get('vault-0');
   const pending = { metadata: { name: 'vault-0', uid: 'p' }, spec: { containers: [], volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data-vault-0' } }] }, status: { conditions: [{ type: 'PodScheduled', status: 'False', message: '0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.' }] } };
 
