@@ -94,7 +94,7 @@ async function whatIsWrong(world: World, flow: Flow, struck: Ran, restarted: boo
   if (struck.code === 3) return 'it said that keys are lost, and vaultctl lived to hold them';
   if (restarted && world.sets().length > 0) {
     await world.restart();
-    const opened = await world.run('unseal');
+    const opened = await joinedAfresh(world, 'unseal', await world.run('unseal'));
     if (![0, 4].includes(opened.code)) return `LOST: no copy opened the restarted nodes (exit ${opened.code}):\n${told(opened)}`;
   }
   const next = struck.code === 0 ? struck : await led(world, flow);
@@ -110,10 +110,22 @@ async function whatIsWrong(world: World, flow: Flow, struck: Ran, restarted: boo
 
 /** The same command again; where the nodes are sealed its page says to open them first. */
 async function led(world: World, flow: Flow): Promise<Ran> {
-  const next = await world.run(flow);
+  const next = await joinedAfresh(world, flow, await world.run(flow));
   if (![4, 8].includes(next.code) || !/vaultctl unseal/.test(next.page)) return next;
   const opened = await world.run('unseal');
   return [0, 4].includes(opened.code) ? world.run(flow) : opened;
+}
+
+/** A node that died while it joined is stopped, its storage moved away and started again, where the page says so. */
+async function joinedAfresh(world: World, verb: string, ran: Ran): Promise<Ran> {
+  const cut = world.servers.nodes.filter(({ address }) => ran.page.split('\n').some((line) => line.includes(`${address}: `) && line.includes('it was cut off while it joined')));
+  if (cut.length === 0 || cut.length === world.servers.nodes.length) return ran;
+  for (const node of cut) {
+    await node.kill();
+    node.wipe();
+    await node.start();
+  }
+  return world.run(verb);
 }
 
 const told = ({ page, said }: Ran) => `${said}\n${page}`;

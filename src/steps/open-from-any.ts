@@ -8,7 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
 import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
-import { joinAgain, leaderTls } from './unseal-vault.ts';
+import { closedNode, joinAgain, leaderTls } from './unseal-vault.ts';
 
 /** `leftover`: checkpoints that some later run must finish: they make the exit code 4. */
 export interface Opened { readonly opened: readonly string[]; readonly leftover: readonly Place[] }
@@ -28,7 +28,7 @@ export const openFromAny: Step<undefined, Opened> = {
     if (joining.size > 0) await openSealed(hands, joining, pass);
     for (const [name, address] of joining) sealed.set(name, address);
     const { opened, leftover, found, problems, alone } = pass;
-    const failed = [...unreached, ...alone, ...[...sealed.keys()].map((host) => ({ host, why: problems.get(host) ?? 'no keys could be read on any manager' }))];
+    const failed = [...unreached, ...alone, ...[...sealed.keys()].map((host) => closedNode(hands, host, problems.get(host) ?? 'no keys could be read on any manager'))];
     // An intent, or a file that cannot be read, is no place where keys are.
     const read = candidatesOf({ managers: found, nodes: [] }).flatMap(({ sources }) => sources);
     if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, read, 'unseal', hands.settings.inventory));

@@ -47,8 +47,20 @@ export async function joinAgain(hands: Hands, node: ClusterNode): Promise<void> 
   if (leader !== undefined && leader.node.address !== node.address) await hands.vault.raftJoin(node.address, leader.node.joinAddress ?? leader.node.address, leaderTls(hands));
 }
 
+/**
+ * A node that dies between joining and its first unsealing has half a raft storage, and Vault takes neither up again
+ * (tried on 1.21). It holds nothing that its leader does not.
+ */
+export function closedNode(eyes: Eyes, host: string, why: string): { host: string; why: string; mend?: string } {
+  if (!why.includes('cluster already has state')) return { host, why };
+  const { kubernetes } = eyes.settings;
+  const afresh = kubernetes === undefined ? 'stop it, MOVE its storage folder away, start it again'
+    : `kubectl -n ${kubernetes.namespace} delete pvc data-${host} --wait=false && kubectl -n ${kubernetes.namespace} delete pod ${host}`;
+  return { host, why: `${why} (it was cut off while it joined)`, mend: `only where the other nodes are open, for they have all that it has: ${afresh}; it joins afresh in the next run` };
+}
+
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */
-async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string; rejected: boolean }[]> {
+async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string; mend?: string; rejected: boolean }[]> {
   const failed = new Map<string, string>();
   const open = async (node: ClusterNode) => {
     const tried = [set, ...others.map((other) => other.set)];
@@ -71,5 +83,5 @@ async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host:
   if (leader === undefined) for (const { node } of joining) failed.set(node.name, 'there is no leader to join yet');
   else await Promise.all(joining.map((sight) => attempt(sight, async (node) => { await joinRaft(hands.vault, hands.clock, node.address, leader.node.joinAddress ?? leader.node.address, leaderTls(hands)); await open(node); })));
   if (leader === undefined && failed.size === 0) failed.set(hands.nodes[0]!.name, 'no node became active');
-  return [...failed].map(([host, why]) => ({ host, why, rejected: why === REJECTS }));
+  return [...failed].map(([host, why]) => ({ ...closedNode(hands, host, why), rejected: why === REJECTS }));
 }
