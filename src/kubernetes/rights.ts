@@ -1,6 +1,6 @@
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import type { KubeRight } from '../model/kube-right.ts';
+import { type KubeRight, ruleOf, shippedIn } from '../model/kube-right.ts';
 import { KubeError, type KubeWire } from '../ports/kube.ts';
 
 export interface Refusal {
@@ -18,6 +18,12 @@ export function refusalIn(message: string): Refusal | undefined {
   if (verb === undefined || resource === undefined || group === undefined) return undefined;
   const name = NAMED.exec(message)?.[1];
   return { user, rights: [{ verb, group, resource, ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) }] };
+}
+
+/** In one line, where there is no page. */
+export function mendOf({ user, rights }: Refusal): string {
+  const files = [...new Set(rights.flatMap((right) => shippedIn(right) ?? []))];
+  return `add ${rights.map(ruleOf).join(' ')} to a Role that is bound to ${user ?? 'the user of the kubeconfig'}${files.length === 0 ? '' : `   (deploy/kubernetes/${files.join(', ')})`}`;
 }
 
 /**

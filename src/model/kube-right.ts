@@ -37,7 +37,7 @@ export function canI({ verb, group, resource, namespace, name }: KubeRight, user
 export function shippedIn({ verb, resource }: KubeRight): string | undefined {
   if (resource === 'serviceaccounts/token') return 'rbac-verify.yaml';
   if (resource === 'events' || resource === 'pods/log' || (resource === 'persistentvolumeclaims' && verb === 'get')) return 'rbac-install.yaml';
-  if (resource === 'persistentvolumes' || verb === 'patch' && resource === 'statefulsets' || verb === 'delete' && /^(?:pods|persistentvolumeclaims)$/.test(resource)) return 'rbac-recover.yaml';
+  if (resource === 'persistentvolumes' || (verb === 'patch' || verb === 'get') && resource === 'statefulsets' || verb === 'delete' && /^(?:pods|persistentvolumeclaims)$/.test(resource)) return 'rbac-recover.yaml';
   const daily = verb === 'list' && /^(?:pods|statefulsets|persistentvolumeclaims)$/.test(resource) || resource === 'pods/portforward' || resource === 'leases';
   return daily ? 'rbac.yaml' : undefined;
 }

@@ -60,6 +60,7 @@ describe('what RBAC refuses', () => {
     kube.forbid.push({ method: 'GET', path: /statefulsets/ });
     const error: unknown = await findVaultPods(kube.wire(), { namespace: 'vault', podSelector: 'a=b', release: 'vault' } as never).catch((cause: unknown) => cause);
     assert.ok(error instanceof KubeError);
+    assert.equal(error.mend, `add - {apiGroups: ["apps"], resources: [statefulsets], verbs: [list]} to a Role that is bound to ${USER}   (deploy/kubernetes/rbac.yaml)`);
     assert.throws(() => refuseForbidden([undefined, new WireError('vault-0', 'before', 'no way', { cause: error })], 'hosts.yaml'), (halt: unknown) => {
       assert.ok(halt instanceof Halt);
       assert.deepEqual([halt.text.code, halt.exitCode], ['kubernetes-forbidden', 8]);
