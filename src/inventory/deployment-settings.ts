@@ -68,6 +68,7 @@ function chartFrom({ inventory, home }: Here, { value, place }: Read<string>, re
     if (kind === 'absent') refuse(place, `vault_helm_chart: there is no chart at ${path}`, 'Relative paths count from where vaultctl runs; {{ inventory_dir }} helps.');
     return path;
   }
+  if (repo !== undefined && kind !== 'absent') refuse(place, `vault_helm_chart: ${path} is there, and helm 3 would take it in place of the chart of vault_helm_repo`, 'Run vaultctl from another folder, or name the one that is meant: REPO/NAME, or ./NAME.');
   // As helm does, a folder of that name comes before a repository's chart.
   if (repo === undefined && kind === 'folder') return path;
   if (repo === undefined && !/^[^/\s]+\/[^/\s]+$/.test(value)) refuse(place, `vault_helm_chart: ${JSON.stringify(value)} names no repository`, 'Write REPO/NAME (as in `helm repo list`), or set vault_helm_repo to the repository\'s URL.');

@@ -29,6 +29,11 @@ describe('the chart in an inventory', () => {
     assert.deepEqual(await helm('vault_helm_chart: "oci://r.example.com/vault:0.30.0@sha256:ab"\nvault_helm_version: 0.30.0'), ['oci://r.example.com/vault:0.30.0@sha256:ab', '0.30.0']);
   });
 
+  it('of a repository is not taken from a folder of its name, as helm 3 would', async () => {
+    const { what } = await refusal(deployment('vault_helm_chart: vault\nvault_helm_repo: https://helm.releases.hashicorp.com', { '/w/vault/Chart.yaml': 'name: vault' }));
+    assert.match(what, /\/w\/vault is there, and helm 3 would take it/);
+  });
+
   it('has values from files and mappings, the later over the earlier', async () => {
     const { helm } = await deployment('vault_helm_values: [values.yaml, {server: {ha: {replicas: 5}}, ui: "{{ \'on\' }}"}]\nvault_helm_chart: hashicorp/vault', { '/w/values.yaml': 'server:\n  ha: {enabled: true, replicas: 3}\n  text: "{{ not ours }}"\n' });
     assert.deepEqual(helm?.values, { server: { ha: { enabled: true, replicas: 5 }, text: '{{ not ours }}' }, ui: 'on' });
