@@ -7,10 +7,25 @@ export type Expression =
   | { readonly is: 'list'; readonly items: readonly Expression[] }
   | { readonly is: 'name'; readonly name: string }
   | { readonly is: 'member'; readonly of: Expression; readonly key: Expression }
-  | { readonly is: 'filter'; readonly of: Expression; readonly filter: string; readonly options: readonly Expression[] }
+  | { readonly is: 'filter'; readonly of: Expression; readonly filter: FilterName; readonly options: readonly Expression[] }
+  | { readonly is: 'test'; readonly of: Expression; readonly test: 'defined' | 'none'; readonly wanted: boolean }
+  | { readonly is: 'not'; readonly of: Expression }
+  | { readonly is: 'either'; readonly operator: 'and' | 'or'; readonly left: Expression; readonly right: Expression }
   | { readonly is: 'join'; readonly parts: readonly Expression[] }
-  | { readonly is: 'compare'; readonly operator: '==' | '!='; readonly left: Expression; readonly right: Expression }
+  | { readonly is: 'compare'; readonly first: Expression; readonly others: readonly { readonly operator: Comparison; readonly with: Expression }[] }
   | { readonly is: 'choice'; readonly when: Expression; readonly yes: Expression; readonly no: Expression };
+
+export type Comparison = '==' | '!=' | '<' | '<=' | '>' | '>=' | 'in' | 'not in';
+
+/** How many options each filter takes, least and most. */
+const filters = {
+  default: [0, 2], lower: [0, 0], upper: [0, 0], trim: [0, 0], join: [0, 1], first: [0, 0], last: [0, 0], length: [0, 0], replace: [2, 2], ternary: [2, 3],
+  int: [0, 1], bool: [0, 0], string: [0, 0], b64encode: [0, 0], b64decode: [0, 0],
+} as const;
+export type FilterName = keyof typeof filters;
+export const filterNames = Object.keys(filters) as FilterName[];
+const shortNames: Readonly<Record<string, FilterName>> = { d: 'default', count: 'length' };
+const words = new Set(['if', 'else', 'and', 'or', 'not', 'in', 'is']);
 
 export type TemplatePart = { readonly text: string } | { readonly expression: Expression };
 
@@ -18,8 +33,9 @@ export type TemplatePart = { readonly text: string } | { readonly expression: Ex
 export class BadTemplate extends Error {}
 
 type Token = { readonly kind: 'name' | 'sign' | 'text' | 'number' | 'end'; readonly text: string };
-const filters = new Set(['default', 'd', 'lower', 'upper', 'trim', 'join', 'first', 'int', 'bool', 'string', 'b64encode', 'b64decode']);
 const nestingLimit = 40;
+/** Long chains nest as deep as they are long once they are evaluated. */
+const stepsLimit = 1000;
 
 export function hasTemplate(text: string): boolean { return /\{\{|\{%|\{#/.test(text); }
 
@@ -31,10 +47,12 @@ export function parseTemplate(text: string): TemplatePart[] {
     if (open === null) break;
     if (open[0] !== '{{') throw new BadTemplate(`${open[0]} is not supported: only {{ … }} is`);
     const start = at + open.index;
-    if (start > at) parts.push({ text: text.slice(at, start) });
+    const before = text.startsWith('-', start + 2) ? text.slice(at, start).trimEnd() : text.slice(at, start);
+    if (before !== '') parts.push({ text: before });
     const parser = new Parser(text, start + 2);
     parts.push({ expression: parser.whole() });
     at = parser.at;
+    if (text.slice(at - 3, at) === '-}}') at += /^\s*/.exec(text.slice(at))![0].length;
   }
   if (at < text.length) parts.push({ text: text.slice(at) });
   return parts;
@@ -46,6 +64,7 @@ class Parser {
   at: number;
   #token: Token = { kind: 'sign', text: '{{' };
   #nesting = 0;
+  #steps = 0;
 
   constructor(text: string, at: number) {
     this.#text = text;
@@ -74,9 +93,11 @@ class Parser {
     const quoted = /^'((?:[^'\\]|\\[^])*)'|^"((?:[^"\\]|\\[^])*)"/.exec(rest);
     if (quoted !== null) {
       this.at += quoted[0].length;
-      return { kind: 'text', text: (quoted[1] ?? quoted[2] ?? '').replace(/\\([^])/g, (_, sign: string) => ({ n: '\n', t: '\t', r: '\r' })[sign] ?? sign) };
+      // Versions of Ansible differ in what it stands for.
+      if (quoted[0].includes('\\')) throw new BadTemplate('a backslash in a text is not supported');
+      return { kind: 'text', text: quoted[1] ?? quoted[2] ?? '' };
     }
-    const plain = /^(?:([A-Za-z_][A-Za-z0-9_]*)|(-?\d+(?:\.\d+)?)|(==|!=|[|.,()[\]~]))/.exec(rest);
+    const plain = /^(?:([A-Za-z_][A-Za-z0-9_]*)|(-?\d+(?:\.\d+)?)|(==|!=|<=|>=|[<>|.,()[\]~=]))/.exec(rest);
     if (plain === null) throw new BadTemplate(rest === '' ? 'a {{ is not closed' : `unexpected ${JSON.stringify(rest.slice(0, 12))}`);
     this.at += plain[0].length;
     return { kind: plain[1] !== undefined ? 'name' : plain[2] !== undefined ? 'number' : 'sign', text: plain[0] };
@@ -90,10 +111,10 @@ class Parser {
 
   #choice(): Expression {
     if (++this.#nesting > nestingLimit) throw new BadTemplate(`nested deeper than ${nestingLimit} levels`);
-    let expression = this.#compare();
+    let expression = this.#or();
     if (this.#is('name', 'if')) {
       this.#next();
-      const when = this.#compare();
+      const when = this.#or();
       if (!this.#is('name', 'else')) throw new BadTemplate('an `if` needs its `else`');
       this.#next();
       expression = { is: 'choice', when, yes: expression, no: this.#choice() };
@@ -102,11 +123,43 @@ class Parser {
     return expression;
   }
 
+  #or(): Expression { return this.#either('or', () => this.#either('and', () => this.#not())); }
+
+  #either(operator: 'and' | 'or', part: () => Expression): Expression {
+    let left = part();
+    while (this.#is('name', operator)) {
+      this.#next();
+      if (++this.#steps > stepsLimit) throw new BadTemplate(`longer than ${stepsLimit} parts`);
+      left = { is: 'either', operator, left, right: part() };
+    }
+    return left;
+  }
+
+  #not(): Expression {
+    let negated = 0;
+    for (; this.#is('name', 'not'); negated += 1) this.#next();
+    const of = this.#compare();
+    if (negated === 0) return of;
+    return negated % 2 === 1 ? { is: 'not', of } : { is: 'not', of: { is: 'not', of } };
+  }
+
   #compare(): Expression {
-    const left = this.#joined();
-    if (!this.#is('sign', '==') && !this.#is('sign', '!=')) return left;
-    const operator = this.#next().text as '==' | '!=';
-    return { is: 'compare', operator, left, right: this.#joined() };
+    const first = this.#joined();
+    const others: { operator: Comparison; with: Expression }[] = [];
+    for (let operator = this.#comparison(); operator !== undefined; operator = this.#comparison()) others.push({ operator, with: this.#joined() });
+    return others.length === 0 ? first : { is: 'compare', first, others };
+  }
+
+  #comparison(): Comparison | undefined {
+    const { kind, text } = this.#token;
+    if (kind === 'name' && text === 'not') {
+      this.#next();
+      if (!this.#is('name', 'in')) throw new BadTemplate('`not` stands before a condition, or before `in`');
+      this.#next();
+      return 'not in';
+    }
+    const known = (kind === 'sign' && ['==', '!=', '<', '<=', '>', '>='].includes(text)) || (kind === 'name' && text === 'in');
+    return known ? this.#next().text as Comparison : undefined;
   }
 
   #joined(): Expression {
@@ -121,6 +174,7 @@ class Parser {
   #filtered(): Expression {
     let expression = this.#primary();
     for (;;) {
+      if (++this.#steps > stepsLimit) throw new BadTemplate(`longer than ${stepsLimit} parts`);
       if (this.#is('sign', '.')) {
         this.#next();
         const key = this.#next();
@@ -135,21 +189,48 @@ class Parser {
       } else if (this.#is('sign', '|')) {
         this.#next();
         expression = this.#filter(expression);
+      } else if (this.#is('name', 'is')) {
+        this.#next();
+        expression = this.#test(expression);
       } else return expression;
     }
   }
 
   #filter(of: Expression): Expression {
     const name = this.#next();
-    if (name.kind !== 'name' || !filters.has(name.text)) throw new BadTemplate(`the filter ${name.text} is not supported; these are: ${[...filters].join(', ')}`);
-    return { is: 'filter', of, filter: name.text === 'd' ? 'default' : name.text, options: this.#is('sign', '(') ? this.#list('(', ')') : [] };
+    const filter = Object.hasOwn(shortNames, name.text) ? shortNames[name.text]! : name.text;
+    if (name.kind !== 'name' || !Object.hasOwn(filters, filter)) throw new BadTemplate(`the filter ${name.text} is not supported; these are: ${filterNames.join(', ')}`);
+    const options = this.#is('sign', '(') ? this.#list('(', ')', filter === 'default' ? 'boolean' : undefined) : [];
+    const [least, most] = filters[filter as FilterName];
+    if (options.length < least || options.length > most) throw new BadTemplate(`${filter} takes ${least === most ? most : `${least} to ${most}`} options, not ${options.length}`);
+    return { is: 'filter', of, filter: filter as FilterName, options };
   }
 
-  #list(open: string, close: string): Expression[] {
+  #test(of: Expression): Expression {
+    let wanted = true;
+    if (this.#is('name', 'not')) {
+      this.#next();
+      wanted = false;
+    }
+    const { text } = this.#next();
+    switch (text) {
+      case 'defined': return { is: 'test', of, test: 'defined', wanted };
+      case 'undefined': return { is: 'test', of, test: 'defined', wanted: !wanted };
+      case 'none': return { is: 'test', of, test: 'none', wanted };
+      default: throw new BadTemplate(`the test "is ${text}" is not supported; these are: defined, undefined, none`);
+    }
+  }
+
+  /** @param named an option that may be written with its name, as the second one */
+  #list(open: string, close: string, named?: string): Expression[] {
     const items: Expression[] = [];
     this.#expect(open);
     while (!this.#is('sign', close)) {
       items.push(this.#choice());
+      if (named !== undefined && items.length === 2 && this.#is('sign', '=') && isName(items[1]!, named)) {
+        this.#next();
+        items[1] = this.#choice();
+      }
       if (!this.#is('sign', close)) this.#expect(',');
     }
     this.#next();
@@ -166,10 +247,13 @@ class Parser {
     if (this.#is('sign', '[')) return { is: 'list', items: this.#list('[', ']') };
     const token = this.#next();
     if (token.kind === 'text') return { is: 'literal', value: token.text };
+    if (token.kind === 'number' && token.text.includes('.') && Number.isInteger(Number(token.text))) throw new BadTemplate(`${token.text} is not supported as a number: write "${token.text}"`);
     if (token.kind === 'number') return { is: 'literal', value: Number(token.text) };
-    if (token.kind !== 'name') throw new BadTemplate(token.text === '' ? 'an expression is missing' : `unexpected ${token.text}`);
+    if (token.kind !== 'name' || words.has(token.text)) throw new BadTemplate(token.text === '' ? 'an expression is missing' : `unexpected ${token.text}`);
     if (this.#is('sign', '(')) throw new BadTemplate(`calling ${token.text}() is not supported`);
-    const words: Readonly<Record<string, boolean | null>> = { true: true, True: true, false: false, False: false, none: null, None: null };
-    return Object.hasOwn(words, token.text) ? { is: 'literal', value: words[token.text] ?? null } : { is: 'name', name: token.text };
+    const constants: Readonly<Record<string, boolean | null>> = { true: true, True: true, false: false, False: false, none: null, None: null };
+    return Object.hasOwn(constants, token.text) ? { is: 'literal', value: constants[token.text] ?? null } : { is: 'name', name: token.text };
   }
 }
+
+function isName(expression: Expression, name: string): boolean { return expression.is === 'name' && expression.name === name; }

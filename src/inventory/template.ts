@@ -1,22 +1,12 @@
 import { neverShow } from '../model/secret.ts';
 import { hostsOf } from './groups.ts';
 import type { Inventory } from './load.ts';
-import { BadTemplate, hasTemplate, parseTemplate } from './template-parse.ts';
+import { filtered, holds, Lookup, member, omit, plain, pythonText, textOf, truthy, Undefined } from './template-filters.ts';
+import type { Result } from './template-filters.ts';
+import { BadTemplate, filterNames, hasTemplate, parseTemplate } from './template-parse.ts';
 import type { Expression } from './template-parse.ts';
 import { Encrypted, isSecretName, Mapping, refuse, shown, Unsafe } from './value.ts';
 import type { Entry, Place, Value, Variables } from './value.ts';
-
-/** Something with members that is no value by itself: `hostvars`, `hostvars[h]`, `groups`. */
-class Lookup {
-  readonly get: (key: string) => Result;
-  constructor(get: (key: string) => Result) { this.get = get; }
-}
-class Undefined {
-  readonly name: string;
-  constructor(name: string) { this.name = name; }
-}
-const omit = Symbol('omit');
-type Result = Value | Lookup | Undefined | typeof omit;
 
 const depthLimit = 30;
 /** References that each repeat the next one twice double at every step: what one variable may lead through, all in all. */
@@ -69,7 +59,7 @@ export class Templates {
     try {
       return this.#value(host, value, place);
     } catch (error) {
-      if (error instanceof BadTemplate) refuse(place, `${name}: ${shownOf(name, value)}: ${error.message}`, 'vaultctl takes a small part of Jinja only: write the value out, or use default, lower, upper, trim, join, first, int, bool, b64encode, b64decode.');
+      if (error instanceof BadTemplate) refuse(place, `${name}: ${shownOf(name, value)}: ${error.message}`, `vaultctl takes a small part of Jinja only: write the value out, or use ${filterNames.join(', ')}.`);
       throw error;
     } finally {
       this.#open.pop();
@@ -120,11 +110,25 @@ export class Templates {
       case 'member': return member(this.#evaluate(host, expression.of), plain(this.#evaluate(host, expression.key)));
       case 'join': {
         const parts = expression.parts.map((part) => this.#evaluate(host, part));
-        return parts.find((part) => part instanceof Undefined) ?? parts.map(textOf).join('');
+        return parts.find((part) => part instanceof Undefined) ?? parts.map(pythonText).join('');
       }
       case 'compare': {
-        const same = plain(this.#evaluate(host, expression.left)) === plain(this.#evaluate(host, expression.right));
-        return expression.operator === '==' ? same : !same;
+        let left = this.#evaluate(host, expression.first);
+        for (const { operator, with: other } of expression.others) {
+          const right = this.#evaluate(host, other);
+          if (!holds(operator, left, right)) return false;
+          left = right;
+        }
+        return true;
+      }
+      case 'test': {
+        const of = this.#evaluate(host, expression.of);
+        return (expression.test === 'defined' ? !(of instanceof Undefined) : plain(of) === null) === expression.wanted;
+      }
+      case 'not': return !truthy(this.#evaluate(host, expression.of));
+      case 'either': {
+        const left = this.#evaluate(host, expression.left);
+        return truthy(left) === (expression.operator === 'or') ? left : this.#evaluate(host, expression.right);
       }
       case 'choice': return this.#evaluate(host, truthy(this.#evaluate(host, expression.when)) ? expression.yes : expression.no);
       case 'filter': {
@@ -164,67 +168,3 @@ export class Templates {
 
 /** A password may be part of its own template. */
 function shownOf(name: string, value: Value): string { return isSecretName(name) ? '(not shown)' : shown(value); }
-
-function plain(result: Result): Value {
-  if (result instanceof Undefined) throw new BadTemplate(`${result.name} is not defined`);
-  if (result instanceof Lookup || result === omit) throw new BadTemplate('hostvars, groups and omit are not values by themselves');
-  return result as Value;
-}
-
-function member(of: Result, key: Value): Result {
-  if (of instanceof Undefined) return of;
-  if (of instanceof Lookup) return of.get(textOf(key));
-  if (of instanceof Mapping) return of.get(textOf(key)) ?? (of.entries.has(textOf(key)) ? null : new Undefined(textOf(key)));
-  if (Array.isArray(of) && typeof key === 'number') return (of as readonly Value[]).at(key) ?? new Undefined(`element ${key}`);
-  return new Undefined(textOf(key));
-}
-
-/** As Jinja prints it within a text. */
-function textOf(result: Result): string {
-  const value = plain(result);
-  if (value === null) return '';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (typeof value === 'object') throw new BadTemplate('a list or mapping cannot stand within a text; use join or an index');
-  return String(value);
-}
-
-function truthy(result: Result): boolean {
-  const value = plain(result);
-  if (Array.isArray(value)) return value.length > 0;
-  return value instanceof Mapping ? value.entries.size > 0 : Boolean(value);
-}
-
-function filtered(filter: string, of: Result, optionsOf: () => readonly Result[]): Result {
-  if (filter === 'default') {
-    if (!(of instanceof Undefined) && of !== omit) {
-      const falsy = optionsOf()[1];
-      return falsy !== undefined && truthy(falsy) && !truthy(of) ? optionsOf()[0]! : of;
-    }
-    return optionsOf()[0] ?? '';
-  }
-  if (of instanceof Undefined) return of;
-  const value = plain(of);
-  const options = optionsOf();
-  switch (filter) {
-    case 'lower': return textOf(value).toLowerCase();
-    case 'upper': return textOf(value).toUpperCase();
-    case 'trim': return textOf(value).trim();
-    case 'string': return textOf(value);
-    case 'join': {
-      if (!Array.isArray(value)) throw new BadTemplate('join needs a list');
-      return (value as readonly Value[]).map(textOf).join(options[0] === undefined ? '' : textOf(options[0]));
-    }
-    case 'first': {
-      const first = Array.isArray(value) ? (value as readonly Value[])[0] : textOf(value)[0];
-      return first ?? new Undefined('the first element');
-    }
-    case 'int': {
-      const number = typeof value === 'boolean' ? Number(value) : /^\s*[-+]?\d+(?:\.\d*)?\s*$/.test(textOf(value)) ? Math.trunc(Number(textOf(value))) : undefined;
-      return number ?? (options[0] === undefined ? 0 : options[0]);
-    }
-    case 'bool': return value === true || value === 1 || (typeof value === 'string' && /^(?:yes|on|1|true|y|t)$/i.test(value));
-    case 'b64encode': return Buffer.from(textOf(value)).toString('base64');
-    case 'b64decode': return Buffer.from(textOf(value), 'base64').toString();
-    default: throw new BadTemplate(`the filter ${filter} is not supported`);
-  }
-}

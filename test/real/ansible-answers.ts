@@ -49,3 +49,13 @@ export function listed(answer: Answer): unknown {
   delete document._meta.profile;
   return document;
 }
+
+/** What Ansible's own templating makes of texts, for one host of an inventory. */
+export function templatedByAnsible(home: string, question: { readonly source: string; readonly host: string; readonly texts: readonly string[] }): readonly ({ readonly value: unknown } | { readonly error: string })[] {
+  const run = spawnSync(ansiblePython(), [join(import.meta.dirname, 'ansible_templates.py')], {
+    input: JSON.stringify(question), cwd: home, maxBuffer: 256 * 1024 * 1024, encoding: 'utf8', timeout: 300_000,
+    env: { PATH: process.env['PATH'], HOME: home, LC_ALL: 'C.UTF-8', ANSIBLE_NOCOLOR: '1', ANSIBLE_LOCAL_TEMP: join(home, 'tmp'), ANSIBLE_HOME: join(home, 'ansible') },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout) as ({ value: unknown } | { error: string })[];
+}
