@@ -31,8 +31,8 @@ function partsOf(pattern: string): string[] {
   return trimmed(pattern.match(/(?:[^\s:[\]]|\[[^\]]*\])+/g) ?? []);
 }
 
-/** An IPv6 address is full of colons and is one name all the same. */
-function isAddress(text: string): boolean { return /^[&!]?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F.]{0,15}(?:%\w+)?$/.test(text); }
+/** An IPv6 address is full of colons and is one name all the same; `db:fe` are two groups. */
+function isAddress(text: string): boolean { return (text.includes('::') || text.split(':').length === 8) && /^[&!]?(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F.]{0,15}(?:%\w+)?$/.test(text); }
 
 const SUBSCRIPT = /^(.+)\[(?:(-?\d+)|(\d+)[:-](\d*))\]$/;
 

@@ -21,7 +21,7 @@ const hosts = `all:
 const patterns = [
   'all', '*', 'm1', 'managers', 'web', 'edge', 'ungrouped', 'lonely', 'managers,db', 'managers:db', 'managers, db', ' m2 ', 'web:!m1', 'web:&db', 'web:&db:!web02', '!web', '&db', '!web:!managers', '&web,!m1', 'm1,m1,managers',
   'web0*', 'web?1', 'web[!0]*', 'web0[1-3]', '*.example.com', 'db*', 'w*', 'edge*', '~web0[12]', '~(web|db)\\d', '~m', '~.*example', '!~web.*', '&~web.*',
-  'web[0]', 'web[-1]', 'web[1:3]', 'web[10:]', 'web[0:0]', 'managers[1]', 'managers[0:99]', 'web*[2]', 'db[0],managers[-1]', 'web:!web[0]', 'web[2-4]', '2001:db8::7', '2001:db8::7,m1', 'edge.example.com', '*-2', 'web-old', 'managers;db',
+  'web[0]', 'web[-1]', 'web[1:3]', 'web[10:]', 'web[0:0]', 'managers[1]', 'managers[0:99]', 'web*[2]', 'db[0],managers[-1]', 'web:!web[0]', 'web[2-4]', '2001:db8::7', '2001:db8::7,m1', 'edge.example.com', '*-2', 'web-old', 'managers;db', 'db:db:db',
 ];
 
 describe('a host pattern means the hosts that it means to Ansible', () => {
