@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
+import type { Seen, Sources } from './chart-sources.ts';
+import { makeCertificates } from './vault.ts';
 
 const why = whyNoCluster();
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -69,11 +73,53 @@ function installTests(): void {
     }
   });
 
+  it('takes a chart from a repository, an OCI registry, a folder and an archive, with both helms: nothing is left to do after it, and a changed value is the whole difference', async () => {
+    const [work, shelf] = [join(scratch, 'charts'), join(scratch, 'charts/shelf')];
+    greetings(work);
+    mkdirSync(shelf);
+    const { cert, key, ca } = makeCertificates(join(scratch, 'shelf-tls'));
+    const env = { PATH: process.env['PATH'] ?? '', HOME: scratch, SSL_CERT_FILE: ca };
+    const run = async (...words: string[]) => (await promisify(execFile)(cluster.nsenter[0]!, [...cluster.nsenter.slice(1), ...words], { env, cwd: scratch, timeout: 180_000 })).stdout;
+    for (const version of ['0.1.0', '0.2.0']) {
+      writeFileSync(join(work, 'greet/Chart.yaml'), `apiVersion: v2\nname: greet\nversion: ${version}\n`);
+      await run(cluster.helm, 'package', join(work, 'greet'), '-d', shelf);
+    }
+    await run(cluster.helm, 'repo', 'index', shelf);
+    const server = spawn(cluster.nsenter[0]!, [...cluster.nsenter.slice(1), process.execPath, fileURLToPath(new URL('chart-shelf.ts', import.meta.url)), shelf, cert, key], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [said] = await once(server.stdout.setEncoding('utf8'), 'data') as [string];
+      server.stdout.resume();
+      const at = said.trim().split(' ').at(-1)!;
+      await run(cluster.helm, 'repo', 'add', 'shelf', `https://${at}`);
+      const sources: Sources = { kubeconfig: cluster.kubeconfig, binaries: { helm3: cluster.helm, helm4: cluster.helm4 }, charts: {
+        named: { chart: 'shelf/greet', version: '0.1.0' }, url: { chart: 'greet', repo: `https://${at}`, version: '0.1.0' }, oci: { chart: `oci://${at}/charts/greet:0.1.0`, version: '0.1.0' },
+        folder: { chart: join(work, 'greet') }, archive: { chart: join(shelf, 'greet-0.1.0.tgz') },
+      } };
+      const seen = JSON.parse(await run(process.execPath, fileURLToPath(new URL('chart-sources.ts', import.meta.url)), JSON.stringify(sources))) as Seen;
+      for (const source of Object.keys(sources.charts)) {
+        for (const helm of ['helm3', 'helm4']) {
+          assert.deepEqual(seen[`${source} ${helm}`], {
+            looks: ['pending', 'done', 'pending', 'done'], differences: ['    - greeting: "hello"', '    + greeting: "good day"'], release: `greet ${source === 'folder' ? '0.2.0' : '0.1.0'} deployed 2`,
+          }, `${source} ${helm}`);
+        }
+      }
+    } finally {
+      server.kill();
+    }
+  });
+
   it('waits for pods that an upgrade adds, and opens them', async () => {
     const more = await vaultctl('install', '-i', inventory('vault', { replicas: 2 }, cluster.helm4));
     assert.equal(more.code, 0, more.text);
     assert.match(more.text, /- server\.replicas: 1\n +\+ server\.replicas: 2/);
   });
+}
+
+/** A chart that makes one object, in two versions: the folder and the newest on the shelf are 0.2.0. */
+function greetings(folder: string): void {
+  mkdirSync(join(folder, 'greet/templates'), { recursive: true });
+  writeFileSync(join(folder, 'greet/values.yaml'), 'greeting: none\n');
+  writeFileSync(join(folder, 'greet/templates/all.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\ndata: {greeting: {{ .Values.greeting | quote }}}\n');
 }
 
 if (why === undefined) describe('an install on a real Kubernetes', installTests);
