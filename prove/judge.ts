@@ -1,11 +1,15 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { userInfo } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ended, KilledWorld } from '../test/real/killed-world.ts';
 import type { Trial } from './experiment.ts';
 
 /** What is judged: a world of managers and one server, whichever way it is reached. */
 export type Judged = Pick<KilledWorld, 'names' | 'keysFolder' | 'snapshots' | 'files' | 'leftovers' | 'run' | 'begin' | 'restart' | 'wipe'>;
+
+/** `shellTimes.silenceS`, and what a busy machine adds. */
+const LOCK_FREED_WITHIN_MS = 45_000;
 
 /** Equal files, three keys, 0600 and ours, nothing left over, and they open a freshly restarted server. @returns what does not hold, or undefined */
 export async function whatIsWrong(world: Judged): Promise<string | undefined> {
@@ -65,7 +69,7 @@ export async function judged(world: Judged, what: string, verb: 'install' | 'rot
     const opened = completeSets(world).length === 0 ? undefined : await world.run('unseal');
     if (opened !== undefined && ![0, 4].includes(opened.code!) && !/not initialised/i.test(opened.text)) return trial('lost', `no copy opened the restarted server (exit ${opened.code}):\n${opened.text}`);
   }
-  const next = await nextRun(world, verb);
+  const next = await nextRun(world, verb, struck);
   if (next.code === 3 && next.text.includes('nobody ever held these keys')) return neverSaved(world, trial, next, judging);
   if (next.code === 8 && next.text.includes('in the middle of its own init')) return emptied(world, trial, next, judging, 'kept');
   if (next.code === 3) return trial('lost', next.text);
@@ -76,8 +80,11 @@ export async function judged(world: Judged, what: string, verb: 'install' | 'rot
 }
 
 /** A file that a lying disk left unreadable may be keys, and stops an install: its page names the command that sets it aside. */
-async function nextRun(world: Judged, verb: 'install' | 'rotate'): Promise<Ended> {
-  const next = await world.run(verb);
+async function nextRun(world: Judged, verb: 'install' | 'rotate', struck: Ended): Promise<Ended> {
+  let next = await world.run(verb);
+  const [, operation] = /\(operation ([0-9a-f]{12})\)/.exec(struck.text) ?? [];
+  // A manager that never heard that the struck run has gone holds its lock until the silence has lasted long enough; the page says to wait.
+  for (const until = Date.now() + LOCK_FREED_WITHIN_MS; next.code === 6 && operation !== undefined && next.text.includes(operation) && Date.now() < until; next = await world.run(verb)) await sleep(2000);
   if (verb !== 'install' || next.code !== 7 || !next.text.includes('(cannot be read: ') || !next.text.includes('vaultctl recover --archive')) return next;
   const archived = await archive(world);
   return archived.code === 0 ? world.run(verb) : archived;

@@ -33,7 +33,7 @@ export const haltTexts = {
   lockLost: (why: string, flow: string, inventory: string): HaltText => ({
     code: 'lock-lost', exit: 'locked', what: 'The lock is no longer ours',
     details: [why, 'Another operator may have broken it, or the connection to most managers was cut.'],
-    safe: ['Nothing was written after the lock was lost; what was delivered stays.'],
+    safe: ['No manager takes a write of ours once its own lock is another\'s, and no step is begun without the lock; what was delivered stays.'],
     notDone: [`The rest of ${flow}.`], next: [`vaultctl status -i ${inventory}`, command(flow, inventory)],
   }),
   locked: (where: string, by: Holder | undefined, nowMs: number, inventory: string): HaltText => ({
