@@ -9,15 +9,20 @@ import { type Ended, type RunOptions, shownRun, vaultctl } from './shown-run.ts'
 const chart = resolve(import.meta.dirname, '../test/real/vault-chart');
 const MANAGERS = ['manager1', 'manager2', 'manager3'];
 
+const SETTLES_WITHIN_MS = 10_000;
+
 /** A real one-node Kubernetes in namespaces of its own, and three managers that are folders of this machine. */
 export class KubernetesWorld {
   readonly folder = mkdtempSync(join(tmpdir(), 'vaultctl-demo-kubernetes-'));
   readonly inventory = join(this.folder, 'hosts.json');
   readonly #over = new AbortController();
   #cluster: Cluster | undefined;
+  #settled: Promise<unknown> = Promise.resolve();
 
   async up(): Promise<void> {
-    this.#cluster = await startCluster({ folder: join(this.folder, 'cluster') });
+    const coming = startCluster({ folder: join(this.folder, 'cluster') });
+    this.#settled = coming.catch(() => undefined);
+    this.#cluster = await coming;
     for (const manager of MANAGERS) mkdirSync(join(this.folder, manager), { mode: 0o700 });
     writeFileSync(this.inventory, JSON.stringify(inventoryOf(this.folder, this.#cluster), undefined, 2));
   }
@@ -31,7 +36,10 @@ export class KubernetesWorld {
   async end(): Promise<void> {
     this.#over.abort();
     await stopCluster(join(this.folder, 'cluster'));
-    rmSync(this.folder, { recursive: true, force: true });
+    // What is still being made would otherwise come after its own removal.
+    await Promise.race([this.#settled, sleep(SETTLES_WITHIN_MS, undefined, { ref: false })]);
+    await stopCluster(join(this.folder, 'cluster'));
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { whyNoCluster } from '../cluster/parts.ts';
@@ -67,6 +68,8 @@ describe('npm run demo:kubernetes', { timeout: 180_000 }, () => {
       for (const name of mine) {
         assert.ok(!existsSync(join(tmpdir(), name)), name);
         assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(name), name);
+        // The dead are in /proc until somebody has waited for them.
+        for (let tries = 0; tries < 50 && processesOf(name).length > 0; tries += 1) await sleep(100);
         assert.deepEqual(processesOf(name), []);
       }
     });
