@@ -1,7 +1,7 @@
 import type { Secret } from '../model/secret.ts';
 import type { BecomeMethod } from '../model/settings.ts';
 import { HostError } from '../ports/hosts.ts';
-import { quoted } from '../hosts/remote-script.ts';
+import { quoted } from '../model/shell-word.ts';
 
 /** The user that the files belong to, and how to become that user. */
 export interface Become {

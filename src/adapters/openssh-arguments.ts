@@ -1,5 +1,5 @@
 import type { Manager } from '../model/settings.ts';
-import { quoted } from '../hosts/remote-script.ts';
+import { quoted } from '../model/shell-word.ts';
 import { hopOf, type SshTarget } from './ssh-settings.ts';
 
 type Reach = Pick<Manager, 'address' | 'port' | 'user' | 'privateKeyFile' | 'ssh'>;

@@ -1,4 +1,4 @@
-import { quoted } from '../hosts/remote-script.ts';
+import { quoted } from '../model/shell-word.ts';
 import type { ExecOptions, Shell, ShellChannel, ShellResult } from '../ports/shell.ts';
 import { type Become, starterCommand, workerCommand } from './become.ts';
 import { type RawChannel, startScript } from './script-channel.ts';

@@ -1,3 +1,6 @@
+import { messageOf } from '../model/halt.ts';
+import { HostError } from '../ports/hosts.ts';
+
 /** How many hosts are worked on at once: two cores do about 200 hosts a second, and sshd refuses storms of logins. */
 export const FAN_OUT = 32;
 
@@ -23,4 +26,11 @@ export async function each<T, R>(items: readonly T[], work: (item: T, index: num
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
   return outcomes;
+}
+
+/** What kept a host from what was wanted of it, and what mends that. */
+export interface Failure { readonly host: string; readonly why: string; readonly mend: string | undefined }
+
+export function failureOf(host: string, error: unknown): Failure {
+  return { host, why: messageOf(error), mend: error instanceof HostError ? error.mend : undefined };
 }

@@ -1,8 +1,8 @@
-import { Halt, messageOf } from '../model/halt.ts';
-import { haltTexts, type Missing } from '../model/halts.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
 import type { Settings } from '../model/settings.ts';
 import { type Fence, type HeldLock, type HostHands, HostError, type LockWords } from '../ports/hosts.ts';
-import { each, FAN_OUT } from './each-host.ts';
+import { each, type Failure, failureOf, FAN_OUT } from './each-host.ts';
 
 /** The cluster's lock as its holder sees it: flock on a majority of the managers. */
 export interface ClusterLock {
@@ -34,7 +34,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   const places = hosts.map((host, index) => ({ host, path: settings.managers[index]!.paths.lock }))
     .toSorted((a, b) => (a.host.name < b.host.name ? -1 : 1));
   const held: { lock: HeldLock; host: string }[] = [];
-  const missing: Missing[] = [];
+  const missing: Failure[] = [];
   let orphan: LockWords['proof'];
   const dead = new Set<string>();
   let taken: { host: string; by: LockWords | undefined } | undefined;
@@ -48,7 +48,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
       if (answer.before !== undefined) dead.add(answer.before.operation);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
-      missing.push(missingOf(host.name, error));
+      missing.push(failureOf(host.name, error));
     }
   };
   const release = async () => { await each(held, ({ lock }) => lock.release()); };
@@ -75,10 +75,6 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
   // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
   if (orphan !== undefined) await lock.proof(orphan).catch(async (error: unknown) => { await lock.release(); throw error; });
   return lock;
-}
-
-function missingOf(host: string, error: unknown): Missing {
-  return { host, why: messageOf(error), mend: error instanceof HostError ? error.mend : undefined };
 }
 
 class Majority implements ClusterLock {
@@ -125,7 +121,7 @@ class Majority implements ClusterLock {
     const kept = outcomes.filter(({ is }) => is === 'ok').length;
     if (proof === undefined) this.#proof = undefined;
     else if (kept === 0) {
-      const missing = outcomes.flatMap((outcome, index) => (outcome.is === 'failed' ? [missingOf(held[index]!.host, outcome.error)] : []));
+      const missing = outcomes.flatMap((outcome, index) => (outcome.is === 'failed' ? [failureOf(held[index]!.host, outcome.error)] : []));
       throw new Halt(haltTexts.proofUnrecorded(missing, this.#words.flow, this.#inventory));
     }
   }

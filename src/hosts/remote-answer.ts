@@ -23,6 +23,8 @@ export function errorOf(host: string, { code, stderr }: Pick<ShellResult, 'code'
 
 interface Stat { readonly kind: 'file' | 'folder' | 'link' | 'other'; readonly mode: number; readonly size: number; readonly uid: number; readonly gid: number; readonly modifiedMs: number }
 
+interface Name { readonly path: string; readonly size: number | undefined; readonly modifiedMs: number }
+
 /** What the look script printed, by path. */
 interface Printed {
   readonly stats: Map<string, Stat>;
@@ -45,15 +47,16 @@ const TOOL_SPOKE = /^[\w./-]{1,60}: /;
 export function lookAnswer(host: string, question: LookQuestion, mark: string, result: ShellResult): HostSight {
   const printed = readPrinted(result.stdout, mark);
   if (result.code !== 0 || !printed.whole || printed.user === undefined) throw errorOf(host, { code: result.code === 0 ? 1 : result.code, stderr: `${printed.said.filter((line) => TOOL_SPOKE.test(line)).join('\n')}\n${result.stderr}` });
+  const names = namesByFolder(printed);
   const asked = new Set([...question.folders, ...question.files.map(folderOf)]);
   const folders = new Map<string, FolderSight>();
   for (const path of asked) {
-    const sight = folderSight(host, printed, path);
+    const sight = folderSight(host, printed, path, names.get(path) ?? []);
     if (question.folders.includes(path)) folders.set(path, sight);
   }
   const files = new Map(question.files.map((path) => [path, fileSight(printed, path, question.limitBytes)]));
   const siblings = new Map<string, FileSight>();
-  for (const { path } of [...asked].flatMap((folder) => namesIn(printed, folder))) {
+  for (const { path } of [...asked].flatMap((folder) => names.get(folder) ?? [])) {
     if (question.files.some((file) => folderOf(file) === folderOf(path) && isSiblingOf(nameOf(file), nameOf(path)))) siblings.set(path, fileSight(printed, path, question.limitBytes));
   }
   const { uid, clockMs, hostname } = printed.user;
@@ -82,7 +85,7 @@ function wordsOfHead(bytes: Uint8Array): string {
   return at < 0 ? 'it cannot be read to its end' : redact(text.slice(at).split('\n')[0] ?? '').trim().slice(0, 300);
 }
 
-function folderSight(host: string, printed: Printed, path: string): FolderSight {
+function folderSight(host: string, printed: Printed, path: string, entries: readonly Name[]): FolderSight {
   const nothing = { names: [], mode: 0, uid: 0, writable: false, link: false, spaceBytes: 0 };
   const name = printed.stats.get(path);
   const denied = (why: string) => new HostError(host, 'denied', `the folder ${path} cannot be listed: ${why}`, 'run as root, or set ansible_become: true for this host');
@@ -93,18 +96,18 @@ function folderSight(host: string, printed: Printed, path: string): FolderSight 
   const found = printed.folders.get(path);
   if (found === undefined) return { is: 'other', ...nothing, link: name.kind === 'link' };
   if (printed.unlisted.has(path)) throw denied('permission denied');
-  const names = namesIn(printed, path).map(({ path: at, size, modifiedMs }) => ({ name: nameOf(at), size, modifiedMs }));
+  const names = entries.map(({ path: at, size, modifiedMs }) => ({ name: nameOf(at), size, modifiedMs }));
   const { link, uid, mode, spaceBytes } = found;
   return { is: 'folder', names, mode, uid, writable: found.writable && !printed.readOnly.has(found.mount), link, spaceBytes };
 }
 
-/** What stat(1) could not look at is a name all the same: a sibling with keys may be behind it. */
-function namesIn(printed: Printed, folder: string): { path: string; size: number | undefined; modifiedMs: number }[] {
-  const unseen = printed.said.flatMap((line) => {
+/** The names in folders, by folder. What stat(1) could not look at is a name all the same: a sibling with keys may be behind it. */
+function namesByFolder({ names, said, stats }: Printed): ReadonlyMap<string, readonly Name[]> {
+  const unseen = said.flatMap((line) => {
     const path = /^\S*stat: .*'(\/.*)': (?!No such file)/.exec(line)?.[1];
-    return path === undefined ? [] : [{ path, size: undefined, modifiedMs: 0 }];
+    return path === undefined || stats.has(path) ? [] : [{ path, size: undefined, modifiedMs: 0 }];
   });
-  return [...printed.names, ...unseen.filter(({ path }) => !printed.stats.has(path))].filter(({ path }) => folderOf(path) === folder);
+  return Map.groupBy([...names, ...unseen], ({ path }) => folderOf(path));
 }
 
 /** Only the system's own "no such file" makes something absent. */

@@ -1,3 +1,4 @@
+import { quoted } from '../model/shell-word.ts';
 import type { Fence, FileOperation, LockWords, LookQuestion, SiblingPurpose } from '../ports/hosts.ts';
 import { fenceText, formatWords } from './lock-words.ts';
 import { folderOf, nameOf, siblingPath } from './sibling.ts';
@@ -12,9 +13,6 @@ export interface RemoteScript {
   readonly text: string;
   readonly stdin: Uint8Array;
 }
-
-/** 'it'\''s': one word for the shell, whatever is in it. */
-export function quoted(text: string): string { return `'${text.replaceAll("'", "'\\''")}'`; }
 
 /** Bytes as one line that `printf "$line"` turns back into the same bytes. */
 export function asLine(bytes: Uint8Array): string {

@@ -2,6 +2,7 @@ import { type Deployment, type Extra, type HelmSettings, type Manifest, noDeploy
 import type { KubernetesSettings } from '../model/settings.ts';
 import { agreed, asData } from './host-reading.ts';
 import type { HostReading, Read } from './host-reading.ts';
+import { absolutePath } from './paths.ts';
 import type { Inventory } from './load.ts';
 import { atHome } from './ssh-args.ts';
 import { type Json, refuse } from './value.ts';
@@ -41,7 +42,7 @@ function helmFrom(here: Here): HelmSettings | undefined {
   const binary = text('vault_helm_binary')?.value ?? 'helm';
   return {
     chart: chartFrom(here, chart, repo), repo: repo?.value, version: versionFrom(chart, text('vault_helm_version')), values: valuesFrom(here),
-    binary: binary.includes('/') ? absolute(atHome(binary, home), inventory.cwd) : binary,
+    binary: binary.includes('/') ? absolutePath(atHome(binary, home), inventory.cwd) : binary,
   };
 }
 
@@ -62,7 +63,7 @@ function versionFrom(chart: Read<string>, said: Read<string> | undefined): strin
 function chartFrom({ inventory, home }: Here, { value, place }: Read<string>, repo: Read<string> | undefined): string {
   if (value.startsWith('-')) refuse(place, `vault_helm_chart: ${JSON.stringify(value)} is no chart`, 'REPO/NAME, oci://…, a folder or a .tgz file.');
   if (value.startsWith('oci://')) return value;
-  const path = absolute(atHome(value, home), inventory.cwd);
+  const path = absolutePath(atHome(value, home), inventory.cwd);
   const kind = inventory.files.files.kind(path);
   if (/^[./~]/.test(value) || value.endsWith('.tgz')) {
     if (kind === 'absent') refuse(place, `vault_helm_chart: there is no chart at ${path}`, 'Relative paths count from where vaultctl runs; {{ inventory_dir }} helps.');
@@ -143,7 +144,7 @@ function command(here: Here, from: From, item: Readonly<Record<string, Json>>): 
     refuse(from.place, `${from.name} (${name}) has neither creates nor unless: nothing says whether it was done already`, 'unless: a command that ends with 0 where there is nothing left to do; creates: a file that is there then.');
   }
   return {
-    is: 'command', name, argv: words(from, name, 'command', item['command']!), creates: creates === undefined ? undefined : absolute(atHome(creates as string, here.home), here.inventory.cwd),
+    is: 'command', name, argv: words(from, name, 'command', item['command']!), creates: creates === undefined ? undefined : absolutePath(atHome(creates as string, here.home), here.inventory.cwd),
     unless: item['unless'] === undefined ? undefined : words(from, name, 'unless', item['unless']),
   };
 }
@@ -166,11 +167,10 @@ function plain(from: From, value: Json): Plain {
 }
 
 function filePath({ inventory, home }: Here, from: From, name: string): string {
-  const path = absolute(atHome(name, home), inventory.cwd);
+  const path = absolutePath(atHome(name, home), inventory.cwd);
   if (inventory.files.files.kind(path) !== 'file') refuse(from.place, `${from.name}: there is no file ${path}`, 'Relative paths count from where vaultctl runs; {{ inventory_dir }} helps.');
   return path;
 }
 
 function isTable(value: Json | undefined): value is Record<string, Json> { return typeof value === 'object' && value !== null && !Array.isArray(value); }
 function isPlainTable(value: Plain | undefined): value is PlainTable { return typeof value === 'object' && value !== null && !Array.isArray(value); }
-function absolute(path: string, cwd: string): string { return path.startsWith('/') ? path : `${cwd}/${path}`; }

@@ -1,5 +1,6 @@
 import { UsageError } from '../model/halt.ts';
 import { hostsOf, type Topology } from './groups.ts';
+import { distance } from './near-names.ts';
 
 /*
  * Ansible's host patterns, as `--limit` takes them: names and groups with wildcards, `~regex`, `group[0]`, `group[1:3]`,
@@ -81,18 +82,6 @@ function fromWildcards(pattern: string): string {
 /** Names that differ in a sign or two come first. */
 function hint(topology: Topology, name: string): string {
   const all = [...topology.hosts.keys(), ...topology.groups.keys()];
-  const near = all.slice(0, 2000).map((known) => ({ known, far: distance(known, name) })).filter(({ far, known }) => far <= Math.max(1, Math.floor(known.length / 4))).toSorted((a, b) => a.far - b.far);
+  const near = all.slice(0, 2000).map((known) => ({ known, far: distance(known, name, Math.max(1, Math.floor(known.length / 4))) })).filter(({ far, known }) => far <= Math.max(1, Math.floor(known.length / 4))).toSorted((a, b) => a.far - b.far);
   return near.length > 0 ? `Did you mean ${near.slice(0, 3).map(({ known }) => known).join(', ')}?` : `Hosts and groups here: ${all.slice(0, 20).join(', ')}${all.length > 20 ? ' …' : ''}`;
-}
-
-/** Levenshtein's. */
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3) return Number.POSITIVE_INFINITY;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [index, sign] of [...a].entries()) {
-    const next = [index + 1];
-    for (let at = 0; at < b.length; at += 1) next.push(Math.min(next[at]! + 1, row[at + 1]! + 1, row[at]! + (b[at] === sign ? 0 : 1)));
-    row = next;
-  }
-  return row.at(-1)!;
 }

@@ -1,3 +1,4 @@
+import { distance } from './near-names.ts';
 import { placeText } from './host-reading.ts';
 import { whyPassedOver } from './passed-over.ts';
 import { Encrypted } from './value.ts';
@@ -50,18 +51,4 @@ function closest(name: string): string | undefined {
     if (away <= 2 && away < (best?.away ?? 3)) best = { name: known, away };
   }
   return best?.name;
-}
-
-/** Levenshtein; anything above `limit` counts as above it. */
-function distance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -1,6 +1,7 @@
 import type { KubernetesSettings } from '../model/settings.ts';
 import { agreed } from './host-reading.ts';
 import type { HostReading, Read } from './host-reading.ts';
+import { absolutePath } from './paths.ts';
 import type { Inventory } from './load.ts';
 import { atHome } from './ssh-args.ts';
 import { refuse } from './value.ts';
@@ -32,7 +33,7 @@ export function kubernetesSettings(inventory: Inventory, readings: readonly Host
     reach, release: name,
     namespace: namespace?.value ?? 'vault',
     podSelector: text('vault_pod_selector')?.value ?? `app.kubernetes.io/instance=${name},component=server`,
-    kubeconfig: kubeconfig === undefined ? undefined : absolute(atHome(kubeconfig, flags.home), inventory.cwd),
+    kubeconfig: kubeconfig === undefined ? undefined : absolutePath(atHome(kubeconfig, flags.home), inventory.cwd),
     context: flags.context ?? text('vault_kube_context')?.value,
     port: agreed(readings, (reading) => reading.whole(1, 65_535, 'vault_port'))?.value ?? 8200,
     scheme: scheme?.value as 'http' | 'https' | undefined,
@@ -58,5 +59,3 @@ function caSecret(said: Read<string> | undefined): { name: string; key: string }
   if (name === undefined || name === '' || key === '' || rest.length > 0) return refuse(said.place, `vault_ca_secret must be NAME or NAME/KEY, not ${JSON.stringify(said.value)}`, 'For example vault-server-tls/ca.crt');
   return { name, key };
 }
-
-function absolute(path: string, cwd: string): string { return path.startsWith('/') ? path : `${cwd}/${path}`; }

@@ -5,7 +5,7 @@ import type { AnsibleConfig } from './ansible-config.ts';
 import { extraVariables } from './extra-vars.ts';
 import { groupsOf, Topology } from './groups.ts';
 import type { Group, Host } from './groups.ts';
-import { normalPath } from './paths.ts';
+import { absolutePath, normalPath } from './paths.ts';
 import { SourceFiles } from './read-file.ts';
 import { refuse } from './value.ts';
 import type { Variable, Variables } from './value.ts';
@@ -62,7 +62,7 @@ function load(files: InventoryFiles, options: LoadOptions, vault: VaultTexts): I
   const config = options.config ?? noAnsibleConfig;
   for (const text of config.warnings) warn(text);
   const sourceFiles = new SourceFiles(files, vault, warn);
-  const absolute = (path: string) => normalPath(path.startsWith('/') ? path : `${options.cwd}/${path}`);
+  const absolute = (path: string) => normalPath(absolutePath(path, options.cwd));
   const sources = options.sources.map((source) => {
     if (source === '') throw new UsageError('-i is empty', 'Give the path of an inventory, or host1,host2,');
     return source.includes(',') && files.kind(absolute(source)) === 'absent' ? source : absolute(source);

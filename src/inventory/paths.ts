@@ -19,10 +19,12 @@ export function normalPath(path: string): string {
   return `/${parts.join('/')}`;
 }
 
+export function absolutePath(path: string, cwd: string): string { return path.startsWith('/') ? path : `${cwd}/${path}`; }
+
 /** A path of Ansible's settings: `$NAME`, `${NAME}` and `~` are filled in, `{{CWD}}` too; what is not absolute begins at `base`. */
 export function expandedPath(path: string, base: string, world: PathWorld, place?: Place): string {
   const filled = path.replaceAll('{{CWD}}', world.cwd).replaceAll(/\$(?:([A-Za-z0-9_]+)|\{([^}]*)\})/g, (all, plain?: string, braced?: string) => world.env(plain ?? braced ?? '') ?? all);
   if (/^~[^/]/.test(filled)) refuse(place ?? { file: path }, `${filled}: the home of another user is not looked up`, 'Write the path out.');
-  const absolute = filled.startsWith('~') ? world.home + filled.slice(1) : filled.startsWith('/') ? filled : `${base}/${filled}`;
+  const absolute = filled.startsWith('~') ? world.home + filled.slice(1) : absolutePath(filled, base);
   return normalPath(absolute);
 }

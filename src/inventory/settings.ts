@@ -13,6 +13,7 @@ import type { KubernetesFlags } from './kubernetes-settings.ts';
 import { unknownVariables } from './known-variables.ts';
 import type { Inventory } from './load.ts';
 import { Templates } from './template.ts';
+import { absolutePath } from './paths.ts';
 import { refuse } from './value.ts';
 import { configurationFrom } from './vault-configuration.ts';
 import { shareSettings, vaultSettings } from './vault-settings.ts';
@@ -102,7 +103,7 @@ function masterOf(inventory: Inventory, group: Group, managers: readonly Manager
     const here = managers.find((manager) => manager.connection === 'local') ?? managers.find((manager) => localNames.includes(manager.name));
     return (here ?? managers[0]!).name;
   }
-  const named = hostsMatching(inventory.topology, limit, (path) => inventory.files.text(path.startsWith('/') ? path : `${inventory.cwd}/${path}`).split('\n'));
+  const named = hostsMatching(inventory.topology, limit, (path) => inventory.files.text(absolutePath(path, inventory.cwd)).split('\n'));
   const chosen = managers.filter((manager) => named.includes(manager.name));
   const here = chosen.find((manager) => manager.connection === 'local') ?? chosen.find((manager) => localNames.includes(manager.name)) ?? chosen[0];
   if (here !== undefined) return here.name;

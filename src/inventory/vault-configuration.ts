@@ -1,3 +1,4 @@
+import { absolutePath } from './paths.ts';
 import type { Configuration, Engine, Fields, KubernetesAuth, Policy, Role } from '../model/configuration.ts';
 import { agreed } from './host-reading.ts';
 import type { HostReading, Read } from './host-reading.ts';
@@ -59,7 +60,7 @@ function policy(inventory: Inventory, from: From, fields: Table): Policy {
   if (name === 'root') refuse(from.place, `${from.name}: the policy root cannot be changed`, 'Remove it.');
   const file = optional(from, fields, 'file');
   if (file === undefined) return { name, text: text(from, { policy: fields['policy'] ?? fields['rules'] ?? '' }, 'policy') };
-  const at = file.startsWith('/') ? file : `${inventory.cwd}/${file}`;
+  const at = absolutePath(file, inventory.cwd);
   if (inventory.files.files.kind(at) !== 'file') return refuse(from.place, `${from.name}: the policy file ${at} is not there`, 'Check `file` (relative paths count from where vaultctl runs; {{ inventory_dir }} helps).');
   return { name, text: new TextDecoder().decode(inventory.files.bytes(at)) };
 }

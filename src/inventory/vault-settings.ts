@@ -1,6 +1,7 @@
 import type { Settings, VaultSettings } from '../model/settings.ts';
 import { agreed } from './host-reading.ts';
 import type { HostReading, Read } from './host-reading.ts';
+import { absolutePath } from './paths.ts';
 import type { Inventory } from './load.ts';
 import { atHome } from './ssh-args.ts';
 import { refuse } from './value.ts';
@@ -35,7 +36,7 @@ export function vaultSettings(inventory: Inventory, readings: readonly HostReadi
   }
   const caSaid = agreed(readings, (reading) => reading.text('vault_cacert'));
   const caFile = caSaid?.value ?? (caElsewhere ? undefined : fallbacks.caFile);
-  const caPath = caFile === undefined || caFile === '' ? undefined : absolute(atHome(caFile, fallbacks.home), inventory.cwd);
+  const caPath = caFile === undefined || caFile === '' ? undefined : absolutePath(atHome(caFile, fallbacks.home), inventory.cwd);
   return {
     addresses: [...seen],
     ca: caPath === undefined ? undefined : certificates(inventory, caPath, caSaid?.place),
@@ -46,7 +47,6 @@ export function vaultSettings(inventory: Inventory, readings: readonly HostReadi
 }
 
 function said(text: string | undefined): string | undefined { return text === '' ? undefined : text; }
-function absolute(path: string, cwd: string): string { return path.startsWith('/') ? path : `${cwd}/${path}`; }
 
 function vaultUrl(text: string, from: Read<unknown>, allowHttp: boolean): string {
   // Some URLs carry a password or a token, and that is one of the reasons to refuse them.

@@ -5,7 +5,7 @@ import { all, at, each as places, type Place } from './place.ts';
 
 export type { Place };
 interface Holder { readonly holder: string; readonly host: string; readonly flow: string; readonly operation: string; readonly sinceMs: number; readonly pid: number }
-export interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
+interface Missing { readonly host: string; readonly why: string; readonly mend?: string | undefined }
 
 const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${all(safe)}.`]);
 /** The command of a flow; `recover --import` is nothing without its file. */

@@ -1,12 +1,13 @@
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { isIntent } from '../engine/candidates.ts';
+import { failureOf } from '../engine/each-host.ts';
 import type { Step } from '../engine/flow.ts';
 import { paperOf, reached, type ReachedManager } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
-import { failureOf, handsOn, masterOf } from './places.ts';
+import { handsOn, masterOf } from './places.ts';
 import type { Scene } from './records.ts';
 
 /** A checkpoint is under 4 KiB; a full disk is to be found before the keys exist, not after. */

@@ -1,3 +1,4 @@
+import type { Failure } from '../engine/each-host.ts';
 import { type About, aboutNames, describeSet, formatAbout } from '../credentials/about.ts';
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { formatKeyFile } from '../credentials/key-file.ts';
@@ -11,7 +12,7 @@ import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import type { FileOperation } from '../ports/hosts.ts';
 import { iso } from './declare-intent.ts';
 import { withLivingToken } from './living-token.ts';
-import { applyOnAll, type Failure, masterOf, missingOf, sameBytes, setAside } from './places.ts';
+import { applyOnAll, masterOf, missingOf, sameBytes, setAside } from './places.ts';
 import type { Held } from './records.ts';
 
 /** The live set as main on every manager, read back byte by byte; what it replaces is kept, never lost. */

@@ -178,7 +178,11 @@ export async function mustBeRestorable(eyes: Eyes, seen: Survey): Promise<void> 
   const snapshots = (await Promise.all(reached(seen).map(snapshotsOn))).flat();
   if (snapshots.some(({ bytes }) => bytes !== undefined && bytes > 0)) return;
   for (const snapshot of snapshots) refuseUnseen(snapshot);
-  throw new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory));
+  throw noSnapshot(eyes, seen);
+}
+
+export function noSnapshot(eyes: Eyes, seen: Survey): Halt {
+  return new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory));
 }
 
 /** The pods come back with new, empty storage. The note goes in the same write: from here on nothing is to be emptied. */

@@ -1,9 +1,8 @@
 import { isIntent } from '../engine/candidates.ts';
-import { each } from '../engine/each-host.ts';
+import { each, type Failure, failureOf } from '../engine/each-host.ts';
 import { type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { refuseForbidden } from '../kubernetes/rights.ts';
-import { messageOf } from '../model/halt.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type FileOperation, HostError, type HostHands } from '../ports/hosts.ts';
 
@@ -47,7 +46,6 @@ export function searchedIn(survey: Survey): { host: string; path: string; found:
   });
 }
 
-export interface Failure { readonly host: string; readonly why: string; readonly mend: string | undefined }
 export interface Written { readonly sight: ReachedManager; readonly readBack: ReadonlyMap<string, Uint8Array> }
 
 /** Papers that this run wrote over: what stood in them stands beside them since. */
@@ -92,10 +90,6 @@ export async function applyOnAll(hands: Hands, work: readonly { sight: ReachedMa
     else failed.push(failureOf(sight.manager.name, outcome.error));
   });
   return { written, failed };
-}
-
-export function failureOf(host: string, error: unknown): Failure {
-  return { host, why: messageOf(error), mend: error instanceof HostError ? error.mend : undefined };
 }
 
 export function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {

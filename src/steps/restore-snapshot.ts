@@ -10,7 +10,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { openNode } from '../vault/unseal.ts';
-import { mustBeRestorable } from './empty-storage.ts';
+import { mustBeRestorable, noSnapshot } from './empty-storage.ts';
 import { handsOn, missingOf } from './places.ts';
 import { proveLive, waitForActive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
@@ -70,10 +70,6 @@ async function newestSnapshot(seen: Survey): Promise<Place | undefined> {
   const newest = (await Promise.all(reached(seen).map(snapshotsOn))).flat().filter(({ bytes }) => bytes !== 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1))[0];
   if (newest !== undefined) refuseUnseen(newest);
   return newest;
-}
-
-function noSnapshot(eyes: Eyes, seen: Survey): Halt {
-  return new Halt(haltTexts.noSnapshot(reached(seen).map(({ manager }) => ({ host: manager.name, path: manager.paths.snapshots })), eyes.settings.inventory));
 }
 
 /**

@@ -1,10 +1,11 @@
+import type { Failure } from '../engine/each-host.ts';
 import { parseCheckpoint } from '../credentials/checkpoint.ts';
 import type { Step } from '../engine/flow.ts';
 import { reached } from '../engine/survey.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import { applyOnAll, archived, type Failure, type Written } from './places.ts';
+import { applyOnAll, archived, type Written } from './places.ts';
 import { proveOne, tokenFor } from './prove-live.ts';
 import type { NewHeld, Staged } from './records.ts';
 import { leader } from './start-rekey.ts';

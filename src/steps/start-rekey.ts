@@ -1,4 +1,5 @@
 import { type Checkpoint, formatCheckpoint } from '../credentials/checkpoint.ts';
+import { failureOf } from '../engine/each-host.ts';
 import type { Step } from '../engine/flow.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
@@ -8,7 +9,7 @@ import { HostError } from '../ports/hosts.ts';
 import { type RekeyStatus, VaultError } from '../vault/answers.ts';
 import { waitUntilCaughtUp } from './caught-up.ts';
 import { iso, preflight } from './declare-intent.ts';
-import { failureOf, handsOn, masterOf } from './places.ts';
+import { handsOn, masterOf } from './places.ts';
 import { activeOf, isOrphan, isUntouched, reachedNodes, tokenFor } from './prove-live.ts';
 import type { Held, Rotating } from './records.ts';
 import { reached } from '../engine/survey.ts';

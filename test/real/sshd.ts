@@ -126,7 +126,7 @@ function sessionsOf(pid: number): number[] {
   }
 }
 
-function freePort(address: string): Promise<number> {
+export function freePort(address: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
