@@ -6,8 +6,10 @@ import { KubeWorld } from '../test/real/kube-world.ts';
 import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts';
 import { leftAlone } from './flow.ts';
 import { whatIsWrong } from './judge.ts';
-import { inLanes, type Lane } from './lanes.ts';
+import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
 
+/** A cluster each. */
+const LANES = 3;
 const VERBS = ['--restore-snapshot', '--reinitialise'] as const;
 type Verb = typeof VERBS[number];
 const HURTS = ['vaultctl is killed', 'the API server is killed', 'the connection is cut'] as const;
@@ -25,10 +27,10 @@ export const kubernetesRecover: Experiment = {
   name: 'kubernetes-recover',
   title: 'a Vault in a real Kubernetes is emptied by `recover --restore-snapshot` and `--reinitialise`: vaultctl or the API server killed, or the connection cut, before or after every request to Kubernetes and to Vault, in half of the runs with a PVC whose finalizer is held for a while',
   missing: whyNoCluster,
-  trials: (scope) => inLanes([lane(scope)]),
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => lane(scope, index, length))),
 };
 
-function lane(scope: Scope): Lane<Strike, KubeWorld> {
+function lane(scope: Scope, index: number, lanes: number): Lane<Strike, KubeWorld> {
   return {
     start: async () => {
       const world = await KubeWorld.start();
@@ -45,7 +47,7 @@ function lane(scope: Scope): Lane<Strike, KubeWorld> {
           return { verb, at: index + 1, when: mixed % 2 === 0 ? 'before' : 'after', call, hurt: HURTS[(mixed >>> 1) % HURTS.length]!, slow: (mixed >>> 3) % 2 === 0 };
         }));
       }
-      return chosen(all, scope);
+      return dealt(chosen(all, scope), index, lanes);
     },
     strike,
   };

@@ -5,7 +5,10 @@ import { KubeWorld } from '../test/real/kube-world.ts';
 import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts';
 import { type Flow, flows, leftAlone, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
-import { inLanes, type Lane } from './lanes.ts';
+import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
+
+/** A cluster each. */
+const LANES = 3;
 
 /** What happens, and whether Vault has seen the request by then. */
 const HURTS = {
@@ -32,10 +35,10 @@ export const kubernetesStrikes: Experiment = {
   name: 'kubernetes-strikes',
   title: 'Vault in a pod of a real Kubernetes, over port-forward: vaultctl or the API server killed, the port-forward cut, the pod deleted, evicted, replaced, the Lease stolen, at every request of `install` and `rotate`',
   missing: whyNoCluster,
-  trials: (scope) => inLanes([lane(scope)]),
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => lane(scope, index, length))),
 };
 
-function lane(scope: Scope): Lane<Strike, KubeWorld> {
+function lane(scope: Scope, index: number, lanes: number): Lane<Strike, KubeWorld> {
   return {
     start: () => KubeWorld.start(),
     items: async (world) => {
@@ -46,7 +49,7 @@ function lane(scope: Scope): Lane<Strike, KubeWorld> {
         // Which hurt comes first moves on with the requests, so that a sample has some of each.
         all.push(...world.requests().flatMap((request, index) => hurts.map((_hurt, which): Strike => ({ flow, at: index + 1, request, hurt: hurts[(index + which) % hurts.length]! }))));
       }
-      return chosen(all, scope);
+      return dealt(chosen(all, scope), index, lanes);
     },
     strike,
   };

@@ -7,7 +7,7 @@ import { sshdMissing } from './manager-sshd.ts';
 import { Network, networkMissing } from './network.ts';
 import { type Affliction, type Bench, startBench, struckLane } from './struck-manager.ts';
 
-const LANES = 3;
+const LANES = 8;
 const SSH_PORT = 2222;
 const PAUSE_MS = 2000;
 

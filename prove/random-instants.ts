@@ -3,23 +3,26 @@ import { KilledWorld } from '../test/real/killed-world.ts';
 import type { Experiment, Scope, Trial } from './experiment.ts';
 import { type Flow, flows, leftAlone, makeReady } from './flow.ts';
 import { judged } from './judge.ts';
-import { dealt, inLanes, type Lane } from './lanes.ts';
+import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
 import { descendants, signalAll } from './process-tree.ts';
 
 const INSTANTS = 500;
-/** Third octet of the sshd's address. */
-const NET = 91;
+/** Third octet of the first sshd's address. */
+const NET = 86;
+/** Of two lanes each: local, over ssh. */
+const PAIRS = 2;
 
 interface Instant { readonly flow: Flow; /** Of the length of a run that is left alone: 0 to 1. */ readonly part: number; readonly restarted: boolean }
 
-/** Two managers on this machine in one lane, the second one behind a real sshd in the other. */
+/** Two managers on this machine in every second lane, the second one behind a real sshd in the others. */
 export const randomInstants: Experiment = {
   name: 'random-instants',
   title: `SIGKILL of vaultctl and all its children at ${INSTANTS} random instants each of \`install\` and \`rotate\``,
   missing: () => undefined,
   trials: (scope) => {
     const instants = instantsOf(scope);
-    return inLanes([lane('local', dealt(instants, 0, 2)), lane('over ssh', dealt(instants, 1, 2))]);
+    const lanes = 2 * lanesFor(scope, PAIRS).length;
+    return inLanes(Array.from({ length: lanes }, (_, index) => lane(index % 2 === 0 ? undefined : { net: NET + index }, dealt(instants, index, lanes))));
   },
 };
 
@@ -30,11 +33,12 @@ function instantsOf(scope: Scope): Instant[] {
   return flows.flatMap((flow) => Array.from({ length: count }, (_, n) => ({ flow, part: (n + next()) / count, restarted: next() < 0.5 })));
 }
 
-function lane(where: 'local' | 'over ssh', items: readonly Instant[]): Lane<Instant> {
+function lane(overSsh: { readonly net: number } | undefined, items: readonly Instant[]): Lane<Instant> {
+  const where = overSsh === undefined ? 'local' : 'over ssh';
   const lengthsMs = new Map<Flow, number>();
   return {
     items: async () => items,
-    start: () => KilledWorld.start('plain', where === 'local' ? undefined : { net: NET }),
+    start: () => KilledWorld.start('plain', overSsh),
     strike: async (world, { flow, part, restarted }) => {
       if (!lengthsMs.has(flow)) lengthsMs.set(flow, await leftAlone(world, flow));
       await makeReady(world, flow);

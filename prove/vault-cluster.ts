@@ -6,7 +6,7 @@ import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts
 import { type Flow, flows } from './flow.ts';
 import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
 
-const LANES = 2;
+const LANES = 3;
 const MANAGERS = 2;
 
 /** What happens to the cluster before a request is sent, and to which of its nodes. */

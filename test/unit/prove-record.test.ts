@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import type { Experiment, Outcome } from '../../prove/experiment.ts';
 import { chosen } from '../../prove/experiment.ts';
 import { recorded, renewed, row, table } from '../../prove/record.ts';
-import type { Tally } from '../../prove/tally.ts';
+import { hits, type Tally, tally } from '../../prove/tally.ts';
 
 const told = (title: string, counts: Partial<Record<Outcome, number>>): Tally => ({
   experiment: { name: title, title, missing: () => undefined, trials: () => { throw new Error('not run'); } } satisfies Experiment,
-  counts: { 'kept': 0, 'by-snapshot': 0, 'never-saved': 0, 'missed': 0, 'lost': 0, 'wrong': 0, ...counts }, failures: [], seconds: 7,
+  counts: { 'kept': 0, 'by-snapshot': 0, 'never-saved': 0, 'missed': 0, 'lost': 0, 'wrong': 0, ...counts }, failures: [], seconds: 7, stopped: false,
 });
 
 describe('the record of npm run prove', () => {
@@ -37,5 +37,21 @@ describe('the record of npm run prove', () => {
     assert.equal(new Set(some).size, 10);
     assert.ok(some[0]! < 10 && some[9]! >= 90);
     assert.notDeepEqual(chosen(all, { all: false, short: 10, seed: 500 }), some);
+  });
+
+  it('counts what was struck until it was told to stop, says so, and has its worlds put away', async () => {
+    const stop = new AbortController();
+    let away = false;
+    const experiment: Experiment = { name: 'a', title: 'a', missing: () => undefined, trials: async function* () {
+      try {
+        for (let at = 1; at <= 9; at += 1) yield await Promise.resolve({ what: `strike ${at}`, outcome: 'kept' } as const);
+      } finally {
+        away = true;
+      }
+    } };
+    const done = await tally(experiment, { all: true, seed: 1 }, ({ what }) => { if (what === 'strike 3') stop.abort(); }, stop.signal);
+    assert.deepEqual({ struck: hits(done), stopped: done.stopped, away }, { struck: 3, stopped: true, away: true });
+    const whole = await tally(experiment, { all: true, seed: 1 }, () => undefined);
+    assert.deepEqual({ struck: hits(whole), stopped: whole.stopped }, { struck: 9, stopped: false });
   });
 });
