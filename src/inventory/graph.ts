@@ -2,8 +2,9 @@ import { UsageError } from '../model/halt.ts';
 import type { Group } from './groups.ts';
 import { isReserved } from './list.ts';
 import type { Inventory } from './load.ts';
-import { byCodePoint, Encrypted, Mapping, shown, Unsafe } from './value.ts';
-import type { Value, Variables } from './value.ts';
+import { pythonText } from './python-text.ts';
+import { byCodePoint } from './value.ts';
+import type { Variables } from './value.ts';
 
 /** What `ansible-inventory --graph [GROUP] [--vars]` prints; but what is encrypted stays so. */
 export function graphText(inventory: Inventory, start: string, withVariables: boolean): string {
@@ -34,25 +35,3 @@ export function graphText(inventory: Inventory, start: string, withVariables: bo
 
 /** A group below many parents is drawn below each of them. */
 const LINES_AT_MOST = 1_000_000;
-
-/** Python's str(): a text is itself, and quoted within a list or a mapping. */
-function pythonText(value: Value): string { return typeof value === 'string' ? value : value instanceof Unsafe ? value.text : pythonRepr(value); }
-
-function pythonRepr(value: Value): string {
-  if (value === null) return 'None';
-  if (value === true) return 'True';
-  if (value === false) return 'False';
-  if (value instanceof Encrypted) return shown(value);
-  if (value instanceof Mapping) return `{${[...value.entries].map(([key, entry]) => `${quotedText(key)}: ${pythonRepr(entry.value)}`).join(', ')}}`;
-  if (Array.isArray(value)) return `[${(value as readonly Value[]).map(pythonRepr).join(', ')}]`;
-  if (typeof value === 'number' && !Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
-  return typeof value === 'string' ? quotedText(value) : value instanceof Unsafe ? quotedText(value.text) : String(value);
-}
-
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-function quotedText(text: string): string {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  const inner = text.replaceAll(/[\\\n\r\t]|\p{Cc}|'/gu, (sign) => ESCAPES[sign] ?? (sign === "'" ? (quote === "'" ? "\\'" : "'") : `\\x${sign.codePointAt(0)!.toString(16).padStart(2, '0')}`));
-  return quote + inner + quote;
-}

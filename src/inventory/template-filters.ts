@@ -1,3 +1,4 @@
+import { pythonText } from './python-text.ts';
 import { BadTemplate } from './template-parse.ts';
 import type { Comparison, FilterName } from './template-parse.ts';
 import { byCodePoint, Encrypted, Mapping, Unsafe } from './value.ts';
@@ -30,16 +31,13 @@ export function member(of: Result, key: Value): Result {
 }
 
 /** As Jinja prints it within a text. */
-export function textOf(result: Result): string { return plain(result) === null ? '' : pythonText(result); }
+export function textOf(result: Result): string { return plain(result) === null ? '' : wordOf(result); }
 
 /** As Python's `str()` has it: what filters and `~` work on, where null is a word. */
-export function pythonText(result: Result): string {
+export function wordOf(result: Result): string {
   const value = plain(result);
-  if (value === null) return 'None';
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (value instanceof Unsafe) return value.text;
-  if (typeof value === 'object') throw new BadTemplate('a list or mapping cannot stand within a text; use join or an index');
-  return String(value);
+  if (typeof value === 'object' && value !== null && !(value instanceof Unsafe)) throw new BadTemplate('a list or mapping cannot stand within a text; use join or an index');
+  return pythonText(value);
 }
 
 export function truthy(result: Result): boolean {
@@ -79,7 +77,7 @@ export function holds(operator: Comparison, left: Result, right: Result): boolea
 function difference(a: number | bigint, b: number | bigint): number { return a < b ? -1 : a > b ? 1 : a >= b ? 0 : Number.NaN; }
 
 function contains(whole: Result, part: Value): boolean {
-  if (whole instanceof Lookup) return !(whole.get(pythonText(part)) instanceof Undefined);
+  if (whole instanceof Lookup) return !(whole.get(wordOf(part)) instanceof Undefined);
   const value = scalar(plain(whole));
   if (Array.isArray(value)) return (value as readonly Value[]).some((item) => equal(item, part));
   if (value instanceof Mapping && !Array.isArray(part) && !(part instanceof Mapping)) return typeof part === 'string' && value.entries.has(part);
@@ -98,12 +96,12 @@ export function filtered(filter: FilterName, of: Result, optionsOf: () => readon
   const value = plain(of);
   const options = optionsOf();
   switch (filter) {
-    case 'lower': return pythonText(value).toLowerCase();
-    case 'upper': return pythonText(value).toUpperCase();
-    case 'trim': return pythonText(value).trim();
-    case 'string': return pythonText(value);
-    case 'replace': return replaced(pythonText(value), pythonText(options[0]!), pythonText(options[1]!));
-    case 'join': return listOf(value, 'join').map(pythonText).join(options[0] === undefined ? '' : pythonText(options[0]));
+    case 'lower': return wordOf(value).toLowerCase();
+    case 'upper': return wordOf(value).toUpperCase();
+    case 'trim': return wordOf(value).trim();
+    case 'string': return wordOf(value);
+    case 'replace': return replaced(wordOf(value), wordOf(options[0]!), wordOf(options[1]!));
+    case 'join': return listOf(value, 'join').map(wordOf).join(options[0] === undefined ? '' : wordOf(options[0]));
     case 'first': return sequence(value).at(0) ?? new Undefined('the first element');
     case 'last': return sequence(value).at(-1) ?? new Undefined('the last element');
     case 'length': return value instanceof Mapping ? value.entries.size : sequence(value).length;
@@ -111,8 +109,8 @@ export function filtered(filter: FilterName, of: Result, optionsOf: () => readon
     case 'int': return whole(value) ?? options[0] ?? 0;
     // Whatever is no word for yes is false to Ansible, `y` and `t` too.
     case 'bool': return value === null ? null : value === true || value === 1 || (typeof value === 'string' && /^(?:yes|on|1|true)$/i.test(value));
-    case 'b64encode': return Buffer.from(pythonText(value)).toString('base64');
-    case 'b64decode': return decoded(pythonText(value));
+    case 'b64encode': return Buffer.from(wordOf(value)).toString('base64');
+    case 'b64decode': return decoded(wordOf(value));
   }
 }
 
@@ -132,7 +130,7 @@ function listOf(value: Value, filter: string): readonly Value[] {
 function sequence(value: Value): readonly Value[] {
   if (Array.isArray(value)) return value as readonly Value[];
   if (typeof value !== 'string' && !(value instanceof Unsafe)) throw new BadTemplate('only a list or a text has elements');
-  return [...pythonText(value)];
+  return [...wordOf(value)];
 }
 
 /** Python's int(), and where that fails int(float()); undefined where both fail. */

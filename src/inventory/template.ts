@@ -1,7 +1,7 @@
 import { neverShow } from '../model/secret.ts';
 import { hostsOf } from './groups.ts';
 import type { Inventory } from './load.ts';
-import { filtered, holds, Lookup, member, omit, plain, pythonText, textOf, truthy, Undefined } from './template-filters.ts';
+import { filtered, holds, Lookup, member, omit, plain, textOf, truthy, Undefined, wordOf } from './template-filters.ts';
 import type { Result } from './template-filters.ts';
 import { BadTemplate, filterNames, hasTemplate, parseTemplate } from './template-parse.ts';
 import type { Expression } from './template-parse.ts';
@@ -110,7 +110,7 @@ export class Templates {
       case 'member': return member(this.#evaluate(host, expression.of), plain(this.#evaluate(host, expression.key)));
       case 'join': {
         const parts = expression.parts.map((part) => this.#evaluate(host, part));
-        return parts.find((part) => part instanceof Undefined) ?? parts.map(pythonText).join('');
+        return parts.find((part) => part instanceof Undefined) ?? parts.map(wordOf).join('');
       }
       case 'compare': {
         let left = this.#evaluate(host, expression.first);
