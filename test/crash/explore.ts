@@ -7,7 +7,8 @@ import { check, checkDone, checkOpened, digest, forget } from './invariant.ts';
 import { play } from './play.ts';
 import { copyOf, prepare, type Setting, type Start } from './prepare.ts';
 import { everyReboot } from './reboots.ts';
-import { describe, flowOf, type Outcome, resume, type Verb } from './resume.ts';
+import { describe, flowOf, type Outcome, type Verb } from './resume.ts';
+import { Resumes } from './resumes.ts';
 import type { Round, Schedule } from './schedule.ts';
 import { dies, runOptions } from './strike.ts';
 import { emptyTally, note, type Tally } from './tally.ts';
@@ -65,11 +66,12 @@ export interface Sample { readonly every?: number; readonly offset?: number }
 export class Exploration {
   readonly setting: Setting;
   readonly tally: Tally;
-  readonly #outcomes = new Map<string, Outcome>();
+  readonly #resumes: Resumes;
 
   constructor(setting: Setting) {
     this.setting = setting;
     this.tally = emptyTally(setting.name);
+    this.#resumes = new Resumes(this.tally);
   }
 
   /** @param every n-th schedule only, from the `offset`-th on: a sample with a seed for what is too large to exhaust */
@@ -105,7 +107,7 @@ export class Exploration {
         if (!mine()) continue;
         const after = copyOf(instant);
         dies(after, death);
-        note(this.tally, [...earlier, [death]], await this.#afterwards(after, verb));
+        note(this.tally, [...earlier, [death]], await this.#resumes.from(after, verb));
       }
     }
     for (const fault of livingFaults(calls, verb, this.setting)) if (fault.kind === 'commit' || mine()) await this.#play(copyOf(start), verb, [[fault]], earlier);
@@ -149,20 +151,7 @@ export class Exploration {
   }
 
   async #play(start: Start, verb: Verb, rounds: readonly Round[], earlier: readonly Round[] = []): Promise<Outcome> {
-    return note(this.tally, [...earlier, ...rounds], await play(start, verb, rounds, (from, next) => this.#afterwards(from, next)));
-  }
-
-  /** Equal worlds have equal futures: each is resumed once. */
-  async #afterwards({ world, seen }: Start, verb: Verb): Promise<Outcome> {
-    const wrong = check(world, seen);
-    const key = `${verb} ${digest(world, seen)}`;
-    this.tally.states.add(key);
-    if (wrong !== undefined) return { wrong, runs: 0, story: [], said: [] };
-    const known = this.#outcomes.get(key);
-    if (known !== undefined) return known;
-    const outcome = await resume(world, verb, seen);
-    this.#outcomes.set(key, outcome);
-    return outcome;
+    return note(this.tally, [...earlier, ...rounds], await play(start, verb, rounds, (from, next) => this.#resumes.from(from, next)));
   }
 }
 

@@ -1,7 +1,8 @@
 import { copyOf, prepare, type Setting, type Start } from './prepare.ts';
 import { deathsAt, type Instant, livingFaults, trace } from './explore.ts';
-import { check, checkDone, digest } from './invariant.ts';
-import { describe, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
+import { checkDone, digest } from './invariant.ts';
+import { describe, nextAfter, type Outcome, type Verb } from './resume.ts';
+import { Resumes } from './resumes.ts';
 import type { Round, Schedule } from './schedule.ts';
 import { dies, struck } from './strike.ts';
 import { emptyTally, note, type Tally } from './tally.ts';
@@ -23,7 +24,7 @@ export class Pairs {
   readonly setting: Setting;
   readonly tally: Tally;
   readonly #share: Share;
-  readonly #outcomes = new Map<string, Outcome>();
+  readonly #resumes: Resumes;
   readonly #struckFrom = new Set<string>();
   readonly #struckHere = new Set<string>();
 
@@ -31,6 +32,7 @@ export class Pairs {
     this.setting = setting;
     this.#share = share;
     this.tally = emptyTally(setting.name);
+    this.#resumes = new Resumes(this.tally);
   }
 
   async all(): Promise<Tally> {
@@ -44,7 +46,7 @@ export class Pairs {
     const mine = () => (count += 1) % parts === part;
     for (const { first, from } of this.#deaths(instants)) {
       const stopped: Stopped = { ...from, rounds: [[first]], verb };
-      if (mine()) this.#note(stopped.rounds, await this.#afterwards(copyOf(from), verb));
+      if (mine()) this.#note(stopped.rounds, await this.#resumes.from(copyOf(from), verb));
       if (this.#isNew(stopped) && mine()) await this.#mended(stopped);
     }
     for (const first of livingFaults(calls, verb, this.setting)) {
@@ -99,7 +101,7 @@ export class Pairs {
     const start: Start = { world, seen };
     const { calls, instants, wrong, ending, after } = await trace(verb, start, false);
     if (wrong !== undefined) { this.#note(rounds, { wrong, runs: 1, story: [], said: [] }); return; }
-    for (const { first: death, from } of this.#deaths(instants)) this.#note([...rounds, [death]], await this.#afterwards(from, verb));
+    for (const { first: death, from } of this.#deaths(instants)) this.#note([...rounds, [death]], await this.#resumes.from(from, verb));
     for (const second of livingFaults(calls, verb, this.setting)) await this.#living(start, verb, rounds, [second]);
     if (ending.is === 'done') return;
     const next = nextAfter(ending, verb, after.world, after.seen, false);
@@ -113,7 +115,7 @@ export class Pairs {
     const { verb } = this.setting;
     const { calls, instants } = await trace(verb, start, false, [first]);
     const from = first.kind === 'commit' ? -1 : first.at;
-    for (const { first: death, from: after } of this.#deaths(instants.filter(({ at }) => at > from))) this.#note([[first, death]], await this.#afterwards(after, verb));
+    for (const { first: death, from: after } of this.#deaths(instants.filter(({ at }) => at > from))) this.#note([[first, death]], await this.#resumes.from(after, verb));
     for (const second of livingFaults(calls.slice(from + 1), verb, this.setting)) {
       // Beside a commit that is cut off every other fault was tried from the other side.
       if (second.kind === 'commit' ? first.kind !== 'commit' : true) await this.#living(start, verb, [], [first, second]);
@@ -129,21 +131,8 @@ export class Pairs {
     if (ending.is === 'done') { end(await checkDone(from.world, from.seen, 'struck')); return; }
     const next = nextAfter(ending, verb, from.world, from.seen, true);
     if (!('verb' in next)) { end('wrong' in next ? next.wrong : undefined); return; }
-    const after = await this.#afterwards(from, next.verb);
+    const after = await this.#resumes.from(from, next.verb);
     this.#note([...rounds, round], { ...after, runs: after.runs + 1, story: [...story, ...after.story] });
-  }
-
-  async #afterwards({ world, seen }: Start, verb: Verb): Promise<Outcome> {
-    const wrong = check(world, seen);
-    const key = `${verb} ${digest(world, seen)}`;
-    this.tally.states.add(key);
-    if (wrong !== undefined) return { wrong, runs: 0, story: [], said: [] };
-    const known = this.#outcomes.get(key);
-    if (known !== undefined) return known;
-    const outcome = await resume(world, verb, seen);
-    const kept: Outcome = { ...outcome, said: [] };
-    this.#outcomes.set(key, kept);
-    return kept;
   }
 
   #note(rounds: readonly Round[], outcome: Outcome): void { note(this.tally, rounds, outcome); }
