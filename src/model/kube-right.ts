@@ -11,11 +11,17 @@ export interface KubeRight {
   readonly name?: string;
 }
 
+/** `statefulsets.apps`, as kubectl names a kind, and the subresource apart. */
+function kindOf({ group, resource }: KubeRight): { readonly kind: string; readonly sub: string | undefined } {
+  const [plural, sub] = resource.split('/');
+  return { kind: `${plural}${group === '' ? '' : `.${group}`}`, sub };
+}
+
 /** `patch statefulsets.apps vault in namespace vault` */
-export function inWords({ verb, group, resource, namespace, name }: KubeRight): string {
-  const [kind, sub] = resource.split('/');
-  const what = `${kind}${group === '' ? '' : `.${group}`}${sub === undefined ? '' : `/${sub}`}`;
-  return `${verb} ${what}${name === undefined ? '' : ` ${name}`}${namespace === undefined ? '' : ` in namespace ${namespace}`}`;
+export function inWords(right: KubeRight): string {
+  const { verb, namespace, name } = right;
+  const { kind, sub } = kindOf(right);
+  return `${verb} ${kind}${sub === undefined ? '' : `/${sub}`}${name === undefined ? '' : ` ${name}`}${namespace === undefined ? '' : ` in namespace ${namespace}`}`;
 }
 
 /** As a rule of a Role or ClusterRole, on one line. A server from 1.35 on wants both verbs for a port-forward over a websocket. */
@@ -27,9 +33,10 @@ export function ruleOf({ verb, group, resource, name }: KubeRight): string {
 }
 
 /** Asks Kubernetes whether somebody has it. */
-export function canI({ verb, group, resource, namespace, name }: KubeRight, user: string | undefined): string {
-  const [kind, sub] = resource.split('/');
-  return ['kubectl auth can-i', verb, `${kind}${group === '' ? '' : `.${group}`}${name === undefined ? '' : `/${name}`}`, ...(sub === undefined ? [] : [`--subresource=${sub}`]),
+export function canI(right: KubeRight, user: string | undefined): string {
+  const { verb, namespace, name } = right;
+  const { kind, sub } = kindOf(right);
+  return ['kubectl auth can-i', verb, `${kind}${name === undefined ? '' : `/${name}`}`, ...(sub === undefined ? [] : [`--subresource=${sub}`]),
     ...(namespace === undefined ? [] : [`--namespace ${namespace}`]), ...(user === undefined ? [] : [`--as ${user}`])].join(' ');
 }
 
