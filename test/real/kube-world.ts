@@ -7,16 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import type { Begun, Ended, Strike } from './killed-world.ts';
 import { type KubeFront, startKubeFront } from './kube-front.ts';
-import { deployVault, killVault } from './kube-vault.ts';
+import { apply, killVault, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const POD = 'vault-0';
 const POD_WITHIN_MS = 90_000;
 
 export interface KubeWorldOptions {
   /** `VAR: value` into the inventory. */
   readonly vars?: Readonly<Record<string, unknown>>;
   readonly storageClass?: string;
+  /** Raft nodes, each in a pod of its own; default 1. Whoever unseals them has them join. */
+  readonly replicas?: number;
   /** False: Vault is deployed by vaultctl itself, from the chart of the inventory. */
   readonly deploy?: boolean;
   /** Every request of ours and its answer are in the cluster's audit log, with their bodies. */
@@ -24,12 +25,13 @@ export interface KubeWorldOptions {
 }
 
 /**
- * The real program on a real Vault in a pod of a real Kubernetes, over port-forward, through a front that strikes at
- * chosen requests; two managers, both this machine.
+ * The real program on a real Vault in one pod or several of a real Kubernetes, over port-forward, through a front that
+ * strikes at chosen requests; two managers, both this machine.
  */
 export class KubeWorld {
   readonly names: readonly string[] = ['m1', 'm2'];
   readonly namespace = 'vault';
+  readonly pods: readonly string[];
   readonly folder: string;
   readonly inventory: string;
   readonly cluster: Cluster;
@@ -38,8 +40,9 @@ export class KubeWorld {
   #before = 0;
   #back: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, cluster: Cluster, front: KubeFront, vars: object) {
+  private constructor(folder: string, cluster: Cluster, front: KubeFront, vars: object, replicas: number) {
     this.folder = folder;
+    this.pods = Array.from({ length: replicas }, (_, index) => `vault-${index}`);
     this.cluster = cluster;
     this.front = front;
     this.inventory = join(folder, 'hosts.json');
@@ -59,12 +62,12 @@ export class KubeWorld {
     this.freshManagers();
   }
 
-  static async start({ vars = {}, storageClass, deploy = true, audit = false }: KubeWorldOptions = {}): Promise<KubeWorld> {
+  static async start({ vars = {}, storageClass, deploy = true, audit = false, replicas = 1 }: KubeWorldOptions = {}): Promise<KubeWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'vaultctl-kube-'));
     try {
       const cluster = await startCluster({ folder: join(folder, 'cluster'), ...(audit ? { audited: ['kubernetes-admin'], auditLevel: 'RequestResponse' as const } : {}) });
-      if (deploy) await deployVault(cluster, 'vault', storageClass);
-      const world = new KubeWorld(folder, cluster, await startKubeFront(cluster), vars);
+      if (deploy) await apply(cluster, [namespaceNamed('vault'), ...vaultSet({ image: cluster.images.vault, namespace: 'vault', replicas, again: true, ...(storageClass === undefined ? {} : { storageClass }) })]);
+      const world = new KubeWorld(folder, cluster, await startKubeFront(cluster), vars, replicas);
       if (deploy) await world.answers();
       return world;
     } catch (error) {
@@ -100,31 +103,38 @@ export class KubeWorld {
   }
 
   async wipe(): Promise<void> {
-    await this.answers();
-    await killVault(this.cluster, this.namespace, POD, true);
+    await this.#kill(true);
     await this.answers((status) => status === 501);
   }
 
-  /** Vault in the pod is started again and comes back sealed, if it was initialised. */
+  /** Vault in every pod is started again and comes back sealed, if it was initialised. */
   async restart(): Promise<void> {
-    await this.answers();
-    await killVault(this.cluster, this.namespace, POD, false);
+    await this.#kill(false);
     await this.answers((status) => status === 501 || status === 503);
   }
 
-  /** Waits until the API server is there, the pod runs, and its Vault answers as wanted. @returns the status of sys/health */
-  async answers(wanted: (status: number) => boolean = () => true): Promise<number> {
+  async #kill(wiped: boolean): Promise<void> {
+    await this.answers();
+    await Promise.all(this.pods.map((pod) => killVault(this.cluster, this.namespace, pod, wiped)));
+  }
+
+  /** Waits until the API server is there, every pod runs, and the Vault in it answers with a status of sys/health as wanted. */
+  async answers(wanted: (status: number) => boolean = () => true): Promise<void> {
+    for (const pod of this.pods) await this.#answers(pod, wanted);
+  }
+
+  async #answers(name: string, wanted: (status: number) => boolean): Promise<void> {
     let seen = 'nothing';
     for (const end = Date.now() + POD_WITHIN_MS; Date.now() < end; await sleep(100)) {
-      const found = await this.kubectl('get', 'pod', POD, '-o', 'jsonpath={.metadata.deletionTimestamp};{.status.podIP};{.status.containerStatuses[0].state.running.startedAt}').catch((error: unknown) => (error as Error).message);
+      const found = await this.kubectl('get', 'pod', name, '-o', 'jsonpath={.metadata.deletionTimestamp};{.status.podIP};{.status.containerStatuses[0].state.running.startedAt}').catch((error: unknown) => (error as Error).message);
       const [deleted, address, running] = found.split(';');
       seen = found;
       if (deleted !== '' || !address || !running) continue;
       const status = await this.#health(address);
       seen = `${found}: health ${status ?? 'no answer'}`;
-      if (status !== undefined && wanted(status)) return status;
+      if (status !== undefined && wanted(status)) return;
     }
-    throw new Error(`${POD} is not as wanted within ${POD_WITHIN_MS / 1000} s: ${seen}`);
+    throw new Error(`${name} is not as wanted within ${POD_WITHIN_MS / 1000} s: ${seen}`);
   }
 
   /** SIGKILL; it is started again after so long, and `apiServerBack` waits until it answers. */
@@ -155,14 +165,22 @@ export class KubeWorld {
     return await this.kubectl('get', 'lease', 'vaultctl-vault', '-o', 'jsonpath={.spec.holderIdentity}') || undefined;
   }
 
+  /** The pod of the active node; undefined while nobody leads. */
+  async leader(): Promise<string | undefined> {
+    const found = await Promise.all(this.pods.map(async (pod) => ({ pod, status: await this.#addressOf(pod).then((address) => this.#health(address)).catch(() => undefined) })));
+    return found.find(({ status }) => status === 200)?.pod;
+  }
+
+  async #addressOf(pod: string): Promise<string> { return this.kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}'); }
+
   async #health(address: string): Promise<number | undefined> {
     return (await this.#ask(address, 'GET', 'sys/health').catch(() => undefined))?.status;
   }
 
   /** A request to Vault past vaultctl and its front. */
-  async vault(method: string, path: string, body?: object, token?: string): Promise<{ readonly status: number; readonly body: unknown }> {
-    await this.answers();
-    return this.#ask(await this.kubectl('get', 'pod', POD, '-o', 'jsonpath={.status.podIP}'), method, path, body, token);
+  async vault(method: string, path: string, body?: object, token?: string, pod = this.pods[0]!): Promise<{ readonly status: number; readonly body: unknown }> {
+    await this.#answers(pod, () => true);
+    return this.#ask(await this.#addressOf(pod), method, path, body, token);
   }
 
   #ask(address: string, method: string, path: string, body?: object, token?: string): Promise<{ readonly status: number; readonly body: unknown }> {

@@ -11,7 +11,7 @@ import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
 import { makeCertificates } from './vault.ts';
-import { vaultSet } from './vault-set.ts';
+import { apply, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
 /** Replicas that joined an instant ago do not vote for some ten seconds, and a busy machine adds to it. */
@@ -71,12 +71,12 @@ function haTests(): void {
     const files = makeCertificates(join(scratch, 'tls'), ['*.vault-internal']);
     ca = { right: files.ca, wrong: makeCertificates(join(scratch, 'other-tls')).ca };
     const [cert, key, authority] = [files.cert, files.key, files.ca].map((path) => readFileSync(path, 'utf8'));
-    const sets = [vaultSet({ image: cluster.images.vault, namespace: 'tls', replicas: 3, tlsSecret: 'vault-tls' }), vaultSet({ image: cluster.images.vault, namespace: 'join', replicas: 3, retryJoin: true })];
-    await cluster.kubectlDo(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [
-      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'tls' } }, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'join' } },
+    const image = cluster.images.vault;
+    await apply(cluster, [
+      namespaceNamed('tls'), namespaceNamed('join'),
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'vault-tls', namespace: 'tls' }, stringData: { 'tls.crt': cert, 'tls.key': key, 'ca.crt': authority } },
-      ...sets.flatMap((set) => (JSON.parse(set) as { items: object[] }).items),
-    ] }));
+      ...vaultSet({ image, namespace: 'tls', replicas: 3, tlsSecret: 'vault-tls' }), ...vaultSet({ image, namespace: 'join', replicas: 3, retryJoin: true }),
+    ]);
   });
   after(async () => {
     await stopCluster(join(scratch, 'cluster'));

@@ -12,6 +12,7 @@ import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
 import { auditLines, distinct, grantedBy, manifestOf, namesFor, type RbacObject, usedBy, writeAccountKubeconfig } from './rights.ts';
+import { apply as applyTo, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -22,36 +23,13 @@ const RECOVER = 'vault/recover';
 const WATCH = 'vault/vaultctl-unseal';
 /** A server before 1.35 never asks for it. */
 const LATER = 'vault: create pods/portforward';
-const CONFIG = 'storage "raft" { path = "/vault/data" performance_multiplier = 1 retry_join { leader_api_addr = "http://vault-0.vault-internal:8200" } }\nlistener "tcp" { address = "0.0.0.0:8200" cluster_address = "0.0.0.0:8201" tls_disable = true }\napi_addr = "http://$(HOSTNAME).vault-internal:8200"\ncluster_addr = "http://$(HOSTNAME).vault-internal:8201"\ndisable_mlock = true\n';
-const labels = { 'app.kubernetes.io/instance': 'vault', component: 'server' };
 
-/** A set that takes its pods down one by one and waits for each to be Ready: sealed, it waits for ever. */
-function vaultSet(image: string, config = CONFIG): object {
-  return {
-    apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'vault', namespace: 'vault', labels },
-    spec: {
-      replicas: 2, serviceName: 'vault-internal', podManagementPolicy: config === CONFIG ? 'OrderedReady' : 'Parallel', selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          containers: [{
-            name: 'vault', image, imagePullPolicy: 'Never', args: ['sh', '-c', 'echo "$CONFIG" > /tmp/vault.hcl; exec vault server -config=/tmp/vault.hcl'],
-            env: [{ name: 'HOSTNAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }, { name: 'CONFIG', value: config }],
-            ports: [{ name: 'http', containerPort: 8200 }], volumeMounts: [{ name: 'data', mountPath: '/vault/data' }],
-            readinessProbe: { httpGet: { path: '/v1/sys/health?uninitcode=200&standbyok=true', port: 8200 }, periodSeconds: 1 },
-          }],
-        },
-      },
-      volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
-    },
-  };
-}
+/** Takes its pods down one by one and waits for each to be Ready: sealed, it waits for ever. */
+const ordered = (image: string) => vaultSet({ image, namespace: 'vault', replicas: 2, retryJoin: true, probed: true, ordered: true });
 
 const around = [
-  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'vault' } },
+  namespaceNamed('vault'),
   ...[DAILY, INSTALL, RECOVER].map((account) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account.split('/')[1], namespace: 'vault' } })),
-  { apiVersion: 'v1', kind: 'Service', metadata: { name: 'vault-internal', namespace: 'vault' }, spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector: labels, ports: [{ name: 'http', port: 8200 }] } },
   // As the chart has it (server.authDelegator): Vault asks the API server about the tokens that it is shown.
   { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'vault-reviews-tokens' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:auth-delegator' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'vault' }] },
 ];
@@ -89,7 +67,7 @@ function rbacTests(): void {
     return ended;
   };
   const kubectl = (...args: string[]) => cluster.kubectlDo(['-n', 'vault', ...args]);
-  const apply = (objects: readonly object[]) => cluster.kubectlDo(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
+  const apply = (objects: readonly object[]) => applyTo(cluster, objects);
   const until = async (what: string, holds: () => Promise<boolean> | boolean, withinMs = 60_000) => {
     for (const end = Date.now() + withinMs; !(await holds()); await sleep(250)) assert.ok(Date.now() < end, `not within ${withinMs / 1000} s: ${what}`);
   };
@@ -143,7 +121,7 @@ function rbacTests(): void {
     const daily = manifestOf('rbac.yaml', [DAILY, INSTALL, RECOVER]);
     const blind = daily.map((object) => (object.rules === undefined ? object : { ...object, rules: object.rules.filter(({ resources }) => !resources.includes('pods/portforward')) }));
     await apply([...blind, ...manifestOf('rbac-install.yaml', [INSTALL, RECOVER]), ...manifestOf('rbac-verify.yaml', [DAILY, INSTALL, RECOVER]), ...own(['get', 'patch'])]);
-    await apply([vaultSet(cluster.images.vault)]);
+    await apply(ordered(cluster.images.vault));
     await kubectl('wait', 'pod/vault-0', '--for=jsonpath={.status.phase}=Running', '--timeout=60s').catch(() => undefined);
     await until('vault-0 runs', async () => (await kubectl('get', 'pod', 'vault-0', '-o', 'jsonpath={.status.phase}').catch(() => '')) === 'Running');
     const { code, err } = await vaultctl(INSTALL, 'install', '--timeout', '60');
@@ -157,7 +135,7 @@ function rbacTests(): void {
   it('install says with these rights why a pod is not there: the last words of a crash, the claim that is not bound', async () => {
     await apply([
       { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data-vault-1', namespace: 'vault' }, spec: { storageClassName: 'absent', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } },
-      vaultSet(cluster.images.vault, 'storage "nothing" {}\n'),
+      ...vaultSet({ image: cluster.images.vault, namespace: 'vault', replicas: 2, probed: true, config: 'storage "nothing" {}\n' }),
     ]);
     await until('vault-0 has crashed', async () => Number(await kubectl('get', 'pod', 'vault-0', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}').catch(() => '')) > 0);
     let err = '';
@@ -174,7 +152,7 @@ function rbacTests(): void {
   });
 
   it('a manifest of the inventory that may be patched and not created ends the install with that right, the keys being delivered', async () => {
-    await apply([vaultSet(cluster.images.vault)]);
+    await apply(ordered(cluster.images.vault));
     await until('the set is seen', async () => (await vaultctl(INSTALL, 'status')).code !== 8);
     const { code, out, err } = await vaultctl(INSTALL, 'install');
     assert.equal(code, 8, `${out}${err}`);

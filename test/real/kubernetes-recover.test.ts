@@ -11,38 +11,10 @@ import { fileURLToPath } from 'node:url';
 import { clusterParts, whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
+import { apply, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const CONFIG = 'storage "raft" { path = "/vault/data" performance_multiplier = 1 retry_join { leader_api_addr = "http://vault-0.vault-internal:8200" } }\nlistener "tcp" { address = "0.0.0.0:8200" cluster_address = "0.0.0.0:8201" tls_disable = true }\napi_addr = "http://$(HOSTNAME).vault-internal:8200"\ncluster_addr = "http://$(HOSTNAME).vault-internal:8201"\ndisable_mlock = true\n';
-
-/** Two replicas with raft on claims, as the chart makes them; sealed pods are never Ready, and are taken down one by one. */
-function vaultIn(image: string): string {
-  const labels = { 'app.kubernetes.io/instance': 'vault', component: 'server' };
-  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'vault' } },
-    { apiVersion: 'v1', kind: 'Service', metadata: { name: 'vault-internal', namespace: 'vault' }, spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector: labels, ports: [{ name: 'http', port: 8200 }] } },
-    {
-      apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'vault', namespace: 'vault', labels },
-      spec: {
-        replicas: 2, serviceName: 'vault-internal', podManagementPolicy: 'Parallel', selector: { matchLabels: labels },
-        template: {
-          metadata: { labels },
-          spec: {
-            terminationGracePeriodSeconds: 1,
-            containers: [{
-              name: 'vault', image, imagePullPolicy: 'Never', args: ['sh', '-c', 'echo "$CONFIG" > /tmp/vault.hcl; exec vault server -config=/tmp/vault.hcl'],
-              env: [{ name: 'HOSTNAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }, { name: 'CONFIG', value: CONFIG }],
-              ports: [{ name: 'http', containerPort: 8200 }], volumeMounts: [{ name: 'data', mountPath: '/vault/data' }],
-              readinessProbe: { exec: { command: ['sh', '-c', 'VAULT_ADDR=http://127.0.0.1:8200 vault status'] }, periodSeconds: 1 },
-            }],
-          },
-        },
-        volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } }],
-      },
-    },
-  ] });
-}
 
 interface Ended { readonly code: number | null; readonly out: string; readonly err: string }
 
@@ -83,7 +55,7 @@ function recoverTests(): void {
       },
       children: { managers: { hosts: { here: {} } } },
     } }));
-    await cluster.kubectlDo(['apply', '-f', '-'], vaultIn(cluster.images.vault));
+    await apply(cluster, [namespaceNamed('vault'), ...vaultSet({ image: cluster.images.vault, namespace: 'vault', replicas: 2, retryJoin: true, probed: true })]);
   });
 
   after(async () => {
