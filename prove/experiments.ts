@@ -1,4 +1,5 @@
 import type { Experiment } from './experiment.ts';
+import { kubernetesHa } from './kubernetes-ha.ts';
 import { kubernetesRecover } from './kubernetes-recover.ts';
 import { kubernetesStrikes } from './kubernetes-strikes.ts';
 import { managerNetwork } from './manager-network.ts';
@@ -14,4 +15,4 @@ import { vaultCommit } from './vault-commit.ts';
 import { vaultNodes } from './vault-nodes.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCluster, vaultCommit, threeOperators, kubernetesStrikes, kubernetesRecover];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCluster, vaultCommit, threeOperators, kubernetesStrikes, kubernetesHa, kubernetesRecover];

@@ -3,9 +3,10 @@ import type { Ended, Strike as Kill } from '../test/real/killed-world.ts';
 import type { Fate } from '../test/real/kube-front.ts';
 import { KubeWorld } from '../test/real/kube-world.ts';
 import { chosen, type Experiment, type Scope, type Trial } from './experiment.ts';
-import { type Flow, flows, leftAlone, makeReady } from './flow.ts';
+import { makeReady } from './flow.ts';
 import { judged } from './judge.ts';
 import { dealt, inLanes, type Lane, lanesFor } from './lanes.ts';
+import { everyStrike, type PodStrike, stepsIn, struckRun } from './struck-pods.ts';
 
 /** A cluster each. */
 const LANES = 3;
@@ -25,7 +26,6 @@ const HURTS = {
   'the Lease is stolen before': 'before',
 } as const satisfies Readonly<Record<string, Kill['when']>>;
 type Hurt = keyof typeof HURTS;
-interface Strike { readonly flow: Flow; readonly at: number; readonly request: string; readonly hurt: Hurt }
 
 /** Longer than a restart of its own, shorter than a run's patience is for some calls and longer for others. */
 const API_SERVER_BACK_AFTER_MS = 700;
@@ -38,43 +38,20 @@ export const kubernetesStrikes: Experiment = {
   trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => lane(scope, index, length))),
 };
 
-function lane(scope: Scope, index: number, lanes: number): Lane<Strike, KubeWorld> {
+function lane(scope: Scope, index: number, lanes: number): Lane<PodStrike<Hurt>, KubeWorld> {
   return {
     start: () => KubeWorld.start(),
-    items: async (world) => {
-      const all: Strike[] = [];
-      const hurts = Object.keys(HURTS) as Hurt[];
-      for (const flow of flows) {
-        await leftAlone(world, flow);
-        // Which hurt comes first moves on with the requests, so that a sample has some of each.
-        all.push(...world.requests().flatMap((request, index) => hurts.map((_hurt, which): Strike => ({ flow, at: index + 1, request, hurt: hurts[(index + which) % hurts.length]! }))));
-      }
-      return dealt(chosen(all, scope), index, lanes);
-    },
+    items: async (world) => dealt(chosen(await everyStrike(world, Object.keys(HURTS) as Hurt[]), scope), index, lanes),
     strike,
   };
 }
 
-async function strike(world: KubeWorld, { flow, at, request, hurt }: Strike): Promise<Trial> {
+async function strike(world: KubeWorld, struckAt: PodStrike<Hurt>): Promise<Trial> {
+  const { flow, at, hurt } = struckAt;
   await makeReady(world, flow);
-  let was: string | undefined;
-  let said = '';
-  const { child, ended } = world.begin([flow]);
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => { said += chunk.toString(); });
-  let stepsBefore = 0;
-  const act = async ({ number, method, path }: { number: number; method: string; path: string }): Promise<Fate> => {
-    if (was !== undefined || world.place(number) !== at) return undefined;
-    was = `${method} ${path}`;
-    const fate = await hurtNow(world, hurt, () => { child.kill('SIGKILL'); });
-    stepsBefore = stepsIn(said);
-    return fate;
-  };
-  if (HURTS[hurt] === 'before') world.front.onRequest(act);
-  else world.front.onReply(act);
-  const struck = await ended;
+  const { struck, was, what, stepsBefore } = await struckRun(world, struckAt, HURTS[hurt], (child) => hurtNow(world, hurt, () => { child.kill('SIGKILL'); }));
   // A pod that was told to go goes a second later, and an API server comes back later still: whichever request they meet is struck.
   const met = /^the (pod|API server)/.test(hurt) ? world.requests().slice(at - 1) : [was];
-  const what = `${hurt} request ${at} of ${flow} (${was ?? request})`;
   await world.apiServerBack();
   await world.answers();
   const thief = hurt === 'the Lease is stolen before' && was !== undefined ? await robbed(world, struck, stepsBefore) : undefined;
@@ -102,9 +79,6 @@ async function hurtNow(world: KubeWorld, hurt: Hurt, kill: () => void): Promise<
     case 'the Lease is stolen before': await world.holdLease(THIEF); return undefined;
   }
 }
-
-/** Lines of steps that are over. */
-function stepsIn(text: string): number { return text.split('\n').filter((line) => /^[✓·] /u.test(line)).length; }
 
 /**
  * Who lost the Lease may end the step that it is in, and begins no other; it leaves the Lease to the thief, and says what
