@@ -5,10 +5,11 @@ import { install } from './breaks/install.ts';
 import { kubernetes } from './breaks/kubernetes.ts';
 import { lock } from './breaks/lock.ts';
 import { remote } from './breaks/remote.ts';
+import { rights } from './breaks/rights.ts';
 import { rotate } from './breaks/rotate.ts';
 import { secrets } from './breaks/secrets.ts';
 import { truth } from './breaks/truth.ts';
 import { wire } from './breaks/wire.ts';
 
 /** Every break there is, by theme. */
-export const breaks: readonly Break[] = [...disk, ...remote, ...files, ...lock, ...install, ...rotate, ...truth, ...wire, ...kubernetes, ...secrets];
+export const breaks: readonly Break[] = [...disk, ...remote, ...files, ...lock, ...install, ...rotate, ...truth, ...wire, ...kubernetes, ...rights, ...secrets];

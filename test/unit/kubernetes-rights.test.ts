@@ -11,7 +11,7 @@ import { lackedOf, refusalIn, refuseForbidden } from '../../src/kubernetes/right
 import { findVaultPods } from '../../src/kubernetes/vault-pods.ts';
 import { canI, inWords, ruleOf, shippedIn } from '../../src/model/kube-right.ts';
 import { Halt } from '../../src/model/halt.ts';
-import { KubeError } from '../../src/ports/kube.ts';
+import { KubeError, type KubeWire } from '../../src/ports/kube.ts';
 import { WireError } from '../../src/ports/vault.ts';
 import { EmptyingWorld } from '../crash/emptying-world.ts';
 import { grantedBy, manifestOf } from '../real/rights.ts';
@@ -116,6 +116,16 @@ describe('the rights to empty a Vault', () => {
     const eyes = { ...lost.world.eyes(), settings: lost.settings, kube: async () => lost.kube.wire() };
     await assert.rejects(plan(reinitialise, eyes), (error: unknown) => error instanceof Halt && error.text.code === 'kubernetes-forbidden');
     assert.equal(recoverSnapshot.arrows.some((arrow) => arrow.is === 'step' && arrow.step.name === 'confirm-emptying'), true);
+  });
+
+  it('are asked for one by one, each with all that a rule can say of it', async () => {
+    const asked: unknown[] = [];
+    const kube: KubeWire = { server: '', close: () => undefined, request: async ({ body }) => { asked.push((body as { spec: { resourceAttributes: unknown } }).spec.resourceAttributes); return { status: 201, body: { status: { allowed: true } } }; } };
+    await lackedOf(kube, [{ verb: 'get', group: '', resource: 'pods/portforward', namespace: 'vault', name: 'vault-0' }, { verb: 'get', group: '', resource: 'persistentvolumes', name: 'pvc-1' }]);
+    assert.deepEqual(asked, [
+      { verb: 'get', group: '', resource: 'pods', subresource: 'portforward', namespace: 'vault', name: 'vault-0' },
+      { verb: 'get', group: '', resource: 'persistentvolumes', subresource: undefined, namespace: undefined, name: 'pvc-1' },
+    ]);
   });
 
   it('are all there where the server says so, and also where it cannot be asked', async () => {
