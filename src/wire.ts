@@ -3,6 +3,7 @@ import { hostname, networkInterfaces, userInfo } from 'node:os';
 import process from 'node:process';
 import { systemClock, systemPulse } from './adapters/clock.ts';
 import { journalTo, RemoteJournal } from './adapters/journal.ts';
+import type { KubeHttp } from './adapters/kube-http.ts';
 import { nodeInventoryFiles } from './adapters/node-inventory-files.ts';
 import { Terminal } from './adapters/terminal.ts';
 import type { Ways } from './adapters/vault-http.ts';
@@ -50,6 +51,7 @@ async function openWorld(settings: Settings, flags: Parameters<Machine['open']>[
   ]);
   const hosts = openHosts(settings.managers, { clock: systemClock, askSecret: (question) => operator.askSecret(question), warn: (text) => operator.tell({ is: 'warning', text }), note: (text) => operator.tell({ is: 'note', text }) });
   const pods = await openPods(settings);
+  for (const text of pods?.kube.warnings ?? []) operator.tell({ is: 'warning', text });
   if (pods?.away !== undefined && how === undefined) { pods.close(); throw kubernetesHalt(pods.away, settings.inventory); }
   const wire = new HttpWire({ get ca() { return settings.vault.ca ?? pods?.ca(); }, serverName: settings.vault.serverName, namespace: settings.vault.namespace, ways: pods?.ways });
   const master = settings.managers.find(({ name }) => name === settings.master);
@@ -92,7 +94,7 @@ function journalOn(master: Manager | undefined, host: HostHands | undefined): ()
 }
 
 interface Pods {
-  readonly kube: KubeWire;
+  readonly kube: KubeHttp;
   /** Filled anew by `find`, for everybody who has it. */
   readonly nodes: readonly ClusterNode[];
   readonly ways: Ways;
@@ -105,10 +107,10 @@ interface Pods {
 }
 
 /** Where the inventory finds Vault through Kubernetes: its pods as nodes, and the ways to them. The library is loaded only then. */
-async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
+async function openPods({ kubernetes, timeoutMs }: Settings): Promise<Pods | undefined> {
   if (kubernetes === undefined || kubernetes.reach === 'address') return undefined;
   const [{ KubeHttp }, { PodWays }, { caFromSecret }] = await Promise.all([import('./adapters/kube-http.ts'), import('./adapters/pod-ways.ts'), import('./kubernetes/ca-secret.ts')]);
-  const kube = new KubeHttp(kubernetes);
+  const kube = new KubeHttp(kubernetes, timeoutMs);
   const ways = new PodWays(kube, kubernetes);
   const nodes: ClusterNode[] = [];
   let authority: { readonly ca: string | undefined } | { readonly missing: KubeError } | undefined;
@@ -138,7 +140,7 @@ async function openPods({ kubernetes }: Settings): Promise<Pods | undefined> {
 /** Opened at its first use where Vault itself is reached another way. Its connection is the process's last and ends with it. */
 function opensKube(settings: Settings, open: KubeWire | undefined): () => Promise<KubeWire> {
   let kube = open === undefined ? undefined : Promise.resolve(open);
-  return () => kube ??= import('./adapters/kube-http.ts').then(({ KubeHttp }) => new KubeHttp(settings.kubernetes!));
+  return () => kube ??= import('./adapters/kube-http.ts').then(({ KubeHttp }) => new KubeHttp(settings.kubernetes!, settings.timeoutMs));
 }
 
 /** A cut wire or a host that went away may come back; a bad certificate, a full disk or a lost lock does not by itself. */

@@ -1,60 +1,89 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { messageOf } from '../model/halt.ts';
 import { redact } from '../model/secret.ts';
 import { type KubeAnswer, KubeError, type KubeRequest, type KubeWire } from '../ports/kube.ts';
-import { systemAuthorities } from './system-authorities.ts';
-import { type KubeconfigChoice, readKubeconfig } from './kubeconfig.ts';
+import { PluginError } from './kube-exec.ts';
+import { KubeLogin, type Login, type LoginHeaders } from './kube-login.ts';
+import { agentTo, type Proxy, proxyInWords, proxyTo } from './kube-proxy.ts';
+import { type KubeCluster, type KubeconfigChoice, type KubeUser, readKubeconfig } from './kubeconfig.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const ANSWER_LIMIT_BYTES = 32 << 20;
 
 /**
  * The Kubernetes API on Node's own client, one warm TLS connection for a run. The library's own REST client opens a
- * connection for every call; from it come the kubeconfig and everything that logs in (certificates, tokens, exec
- * plug-ins, OIDC, proxies).
+ * connection for every call.
  */
 export class KubeHttp implements KubeWire {
   readonly server: string;
-  readonly #config: KubeConfig;
+  /** What the operator should know of this kubeconfig before anything is trusted to it. */
+  readonly warnings: readonly string[];
+  readonly #login: KubeLogin;
   readonly #base: URL;
-  /** A CA in the kubeconfig; without one, the machine's own authorities count, as for kubectl. */
-  readonly #ownAuthority: boolean;
-  #agent: https.Agent | undefined;
+  readonly #proxy: Proxy | undefined;
+  /** Two for one identity: requests share connections, and a websocket takes one of its own. */
+  #agents: { readonly identity: string; readonly warm: http.Agent; readonly once: http.Agent } | undefined;
   #sockets = new Set<{ destroy(): void }>();
 
-  /** @throws UsageError as readKubeconfig does */
-  constructor(choice: KubeconfigChoice) {
-    this.#config = readKubeconfig(choice);
-    const { server, caData, caFile } = this.#config.getCurrentCluster()!;
-    this.#ownAuthority = [caData, caFile].some((said) => said !== undefined && said !== '');
-    this.#base = new URL(server);
-    this.server = `${server} (context ${this.#config.getCurrentContext()})`;
+  /** @param patienceMs how long a login may take @throws UsageError as readKubeconfig does */
+  constructor(choice: KubeconfigChoice, patienceMs: number) {
+    const config = readKubeconfig(choice);
+    const cluster = config.getCurrentCluster() as KubeCluster;
+    this.#login = new KubeLogin(cluster, config.getCurrentUser() as KubeUser, patienceMs);
+    this.#base = new URL(cluster.server);
+    this.#proxy = proxyTo(this.#base, cluster.proxyUrl);
+    this.server = `${cluster.server} (context ${config.getCurrentContext()}${this.#proxy === undefined ? '' : `, through the proxy ${proxyInWords(this.#proxy)}`})`;
+    this.warnings = cluster.skipTLSVerify ? [`${this.server}: insecure-skip-tls-verify: whoever stands between this host and the API server can read what goes to Vault in a pod without TLS, unseal keys too`] : [];
   }
 
-  /** What a connection needs: TLS, login, proxy. A token that an exec plug-in gave is renewed by the library. */
-  async login(): Promise<https.RequestOptions & { headers: Record<string, string> }> {
-    // Said explicitly: an environment that turns verification off must not turn it off here. What the kubeconfig says comes over it.
-    const options: https.RequestOptions = { rejectUnauthorized: true, ...(this.#ownAuthority ? {} : { ca: [...systemAuthorities()] }) };
+  /** What a websocket needs: TLS, login, proxy. @throws KubeError */
+  async login(): Promise<https.RequestOptions & { headers: LoginHeaders }> {
+    const login = await this.#identity();
+    return { ...login.tls, headers: login.headers, agent: this.#agentsFor(login).once };
+  }
+
+  /** After an answer 401. @returns whether another try may say something else */
+  refused(): boolean { return this.#login.refused(); }
+
+  async #identity(): Promise<Login> {
     try {
-      await this.#config.applyToHTTPSOptions(options);
+      return await this.#login.now();
     } catch (error) {
-      throw new KubeError('config', `${this.server}: no login: ${redact(messageOf(error)).split('\n')[0]}`, 'kubectl get namespaces   (does it work with the same kubeconfig?)', { cause: error });
+      // A plug-in that asks a server somewhere may have an answer the next time.
+      const passing = error instanceof PluginError && !error.wrong;
+      throw new KubeError(passing ? 'before' : 'config', `${this.server}: no login: ${redact(messageOf(error)).split('\n')[0]}`, 'kubectl get namespaces   (does it work with the same kubeconfig?)', { cause: error });
     }
-    return { ...options, headers: { ...(options.headers as Record<string, string> | undefined) } };
+  }
+
+  #agentsFor({ tls }: Login): { readonly warm: http.Agent; readonly once: http.Agent } {
+    // The machine's own authorities are a list, and stay as they are.
+    const identity = String(tls.cert ?? '') + (Array.isArray(tls.ca) ? '' : String(tls.ca));
+    if (this.#agents?.identity !== identity) {
+      this.#agents?.warm.destroy();
+      this.#agents = { identity, warm: agentTo(this.#base, this.#proxy, tls, true), once: agentTo(this.#base, this.#proxy, tls, false) };
+    }
+    return this.#agents;
   }
 
   url(path: string): URL { return new URL(`${this.#base.pathname.replace(/\/+$/, '')}${path}`, this.#base); }
 
-  async request({ method, path, body, contentType = 'application/json', timeoutMs = DEFAULT_TIMEOUT_MS }: KubeRequest): Promise<KubeAnswer> {
-    const { headers, ...login } = await this.login();
+  async request(request: KubeRequest): Promise<KubeAnswer> {
+    const answer = await this.#once(request);
+    // Who is not known has not acted.
+    return answer.status === 401 && this.#login.refused() ? this.#once(request) : answer;
+  }
+
+  async #once({ method, path, body, contentType = 'application/json', timeoutMs = DEFAULT_TIMEOUT_MS }: KubeRequest): Promise<KubeAnswer> {
+    const login = await this.#identity();
     const url = this.url(path);
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const options: RequestOptions = {
-      ...login, method, agent: this.#warm(login.agent),
-      headers: { ...headers, accept: 'application/json, text/plain', ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }) },
+      ...login.tls, method, agent: this.#agentsFor(login).warm,
+      // Without a bound of its own, a proxy that takes the connection and says nothing holds it for ever.
+      timeout: timeoutMs,
+      headers: { ...login.headers, accept: 'application/json, text/plain', ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }) },
     };
     let sent = false;
     return new Promise((resolve, reject) => {
@@ -76,14 +105,9 @@ export class KubeHttp implements KubeWire {
     });
   }
 
-  /** The library's agent is right about TLS and proxies, and says nothing of keeping connections. */
-  #warm(agent: RequestOptions['agent']): RequestOptions['agent'] {
-    if (!(agent instanceof https.Agent) || agent.constructor !== https.Agent) return agent;
-    return this.#agent ??= new https.Agent({ ...agent.options, keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 2 });
-  }
-
   close(): void {
-    this.#agent?.destroy();
+    this.#agents?.warm.destroy();
+    this.#agents?.once.destroy();
     for (const socket of this.#sockets) socket.destroy();
   }
 }
@@ -105,12 +129,13 @@ function parsed(response: IncomingMessage, found: string): unknown {
   return JSON.parse(found) as unknown;
 }
 
-const TLS = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL|EPROTO/;
+const TLS = /CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO/;
 
 export function kubeFailure(server: string, error: unknown, sent: boolean): KubeError {
   if (error instanceof KubeError) return error;
   const code = (error as { code?: unknown }).code;
   const said = redact(messageOf(error)).split('\n')[0] ?? '';
   if (typeof code === 'string' && TLS.test(code)) return new KubeError('config', `${server}: TLS failed (${code}): its certificate and the kubeconfig do not agree`, 'kubectl get namespaces   (does it work with the same kubeconfig?)', { cause: error });
-  return new KubeError(sent ? 'unknown' : 'before', `the API server ${server} does not answer: ${typeof code === 'string' ? code : said}`, undefined, { cause: error });
+  const refused = /^Bad response: (\d+)$/.exec(said)?.[1];
+  return new KubeError(sent ? 'unknown' : 'before', `the API server ${server} does not answer: ${refused === undefined ? (typeof code === 'string' ? code : said) : `the proxy answers ${refused}${refused === '407' ? ' (it wants a user and a password in its address)' : ''}`}`, undefined, { cause: error });
 }

@@ -32,6 +32,7 @@ export async function openTunnel(kube: KubeHttp, target: PodPort): Promise<PodTu
     socket.once('open', () => resolve(new PodTunnel(socket, target)));
     socket.once('error', (error) => fail(error.message.split('\n')[0] ?? '', error));
     socket.once('unexpected-response', (request, response) => {
+      if (response.statusCode === 401) kube.refused();
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => { if (chunks.length < 16) chunks.push(chunk); });
       response.on('end', () => { fail(...refusal(kube.server, response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'))); request.destroy(); });

@@ -1,0 +1,81 @@
+import http from 'node:http';
+import https from 'node:https';
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import process from 'node:process';
+import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
+import { SocksProxyAgent } from 'socks-proxy-agent';
+import { UsageError } from '../model/halt.ts';
+import { neverShow } from '../model/secret.ts';
+import { systemAuthorities } from './system-authorities.ts';
+
+export interface Proxy {
+  readonly url: URL;
+  /** Who named it: `proxy-url` or `HTTPS_PROXY`. */
+  readonly from: string;
+}
+
+/**
+ * The proxy between us and the API server, as kubectl chooses it: the cluster's own, else the environment's. Go's rules,
+ * which are not those of curl: the upper case before the lower, no ALL_PROXY, nothing for localhost and loopback.
+ * https://pkg.go.dev/golang.org/x/net/http/httpproxy @throws UsageError
+ */
+export function proxyTo(server: URL, proxyUrl: string | undefined, env: NodeJS.ProcessEnv = process.env): Proxy | undefined {
+  if (proxyUrl !== undefined && proxyUrl !== '') return proxyAt(proxyUrl, 'proxy-url');
+  const names = server.protocol === 'https:' ? ['HTTPS_PROXY', 'https_proxy'] : ['HTTP_PROXY', 'http_proxy'];
+  const from = names.find((name) => (env[name] ?? '') !== '');
+  if (from === undefined || isPassedBy(server, env.NO_PROXY || env.no_proxy || '')) return undefined;
+  const said = env[from]!;
+  return proxyAt(/^[a-z][a-z0-9+.-]*:\/\//i.test(said) ? said : `http://${said}`, from);
+}
+
+function proxyAt(said: string, from: string): Proxy {
+  const url = URL.canParse(said) ? new URL(said) : undefined;
+  if (url === undefined || url.hostname === '' || !/^(?:https?|socks5h?):$/.test(url.protocol)) throw new UsageError(`${from} is no proxy that vaultctl can use: it must be http://, https:// or socks5://HOST:PORT`, from === 'proxy-url' ? 'kubectl config view --minify' : `mend or unset ${from}`);
+  if (url.password !== '') for (const each of [url.password, decodeURIComponent(url.password)]) neverShow(each);
+  return { url, from };
+}
+
+/** For messages: never with its password. */
+export function proxyInWords({ url, from }: Proxy): string { return `${url.protocol}//${url.host} (${from})`; }
+
+/** Whether NO_PROXY takes an address out: `*`, an address or a network, a domain with all below it, each but a network also with `:PORT`. */
+export function isPassedBy({ hostname, port, protocol }: URL, noProxy: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const at = port === '' ? (protocol === 'http:' ? '80' : '443') : port;
+  const address = isIP(host) !== 0;
+  if (host === 'localhost' || (address && within(host, '127.0.0.0', 8)) || host === '::1') return true;
+  return noProxy.split(',').map((entry) => entry.trim().toLowerCase()).filter((entry) => entry !== '').some((entry) => {
+    if (entry === '*') return true;
+    const [network = '', bits = '', ...more] = entry.split('/');
+    if (more.length === 0 && bits !== '' && isIP(network) !== 0) return address && within(host, network, Number(bits));
+    const { name, port: only } = withPort(entry);
+    if (name === '' || (only !== '' && only !== at)) return false;
+    if (isIP(name) !== 0) return address && within(host, name, isIPv6(name) ? 128 : 32);
+    if (address) return false;
+    const domain = name.replace(/^\*(?=\.)/, '');
+    return domain.startsWith('.') ? host.endsWith(domain) : host === domain || host.endsWith(`.${domain}`);
+  });
+}
+
+function withPort(entry: string): { name: string; port: string } {
+  const found = /^\[([^\]]*)\]:(\d+)$/.exec(entry) ?? /^([^:]*):(\d+)$/.exec(entry);
+  return { name: found?.[1] ?? entry.replace(/^\[|\]$/g, ''), port: found?.[2] ?? '' };
+}
+
+function within(address: string, network: string, bits: number): boolean {
+  if (!Number.isInteger(bits) || bits > (isIPv6(network) ? 128 : 32) || isIPv6(address) !== isIPv6(network)) return false;
+  const list = new BlockList();
+  const family = isIPv6(network) ? 'ipv6' : 'ipv4';
+  list.addSubnet(network, bits, family);
+  return list.check(address, family);
+}
+
+/** @param warm connections are kept for the next request; a websocket takes its own away with it */
+export function agentTo(server: URL, proxy: Proxy | undefined, tls: https.AgentOptions, warm: boolean): http.Agent {
+  const options: https.AgentOptions = { ...tls, ...(warm ? { keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 2 } : {}) };
+  if (proxy === undefined) return server.protocol === 'http:' ? new http.Agent(options) : new https.Agent(options);
+  // The proxy looks the name up, as with Go: here it may be unknown.
+  if (proxy.url.protocol.startsWith('socks5')) return new SocksProxyAgent(proxy.url.href.replace(/^socks5:/, 'socks5h:'), options) as unknown as http.Agent;
+  const through = { ...options, proxy: proxy.url, proxyRequestOptions: proxy.url.protocol === 'https:' ? { ca: [...systemAuthorities()], rejectUnauthorized: true } : {} };
+  return server.protocol === 'http:' ? new HttpProxyAgent(through) : new HttpsProxyAgent(through);
+}
