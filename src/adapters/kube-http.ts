@@ -10,6 +10,7 @@ import { agentTo, type Proxy, proxyInWords, proxyTo } from './kube-proxy.ts';
 import { type KubeCluster, type KubeconfigChoice, type KubeUser, readKubeconfig } from './kubeconfig.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
+const PROXY_WITHIN_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 32 << 20;
 
 /**
@@ -82,7 +83,7 @@ export class KubeHttp implements KubeWire {
     const options: RequestOptions = {
       ...login.tls, method, agent: this.#agentsFor(login).warm,
       // Without a bound of its own, a proxy that takes the connection and says nothing holds it for ever.
-      timeout: timeoutMs,
+      timeout: Math.min(timeoutMs, PROXY_WITHIN_MS),
       headers: { ...login.headers, accept: 'application/json, text/plain', ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }) },
     };
     let sent = false;

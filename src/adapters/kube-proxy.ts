@@ -75,7 +75,13 @@ export function agentTo(server: URL, proxy: Proxy | undefined, tls: https.AgentO
   const options: https.AgentOptions = { ...tls, ...(warm ? { keepAlive: true, keepAliveMsecs: 15_000, maxFreeSockets: 2 } : {}) };
   if (proxy === undefined) return server.protocol === 'http:' ? new http.Agent(options) : new https.Agent(options);
   // The proxy looks the name up, as with Go: here it may be unknown.
-  if (proxy.url.protocol.startsWith('socks5')) return new SocksProxyAgent(proxy.url.href.replace(/^socks5:/, 'socks5h:'), options) as unknown as http.Agent;
+  if (proxy.url.protocol.startsWith('socks5')) {
+    // Told nothing, it looks for node:https in its own stack trace, and ours have no frames (src/main.ts).
+    const told = { ...options, secureEndpoint: server.protocol === 'https:' };
+    const agent = new SocksProxyAgent(proxy.url.href.replace(/^socks5:/, 'socks5h:'), told);
+    agent.protocol = server.protocol;
+    return agent as unknown as http.Agent;
+  }
   const through = { ...options, proxy: proxy.url, proxyRequestOptions: proxy.url.protocol === 'https:' ? { ca: [...systemAuthorities()], rejectUnauthorized: true } : {} };
   return server.protocol === 'http:' ? new HttpProxyAgent(through) : new HttpsProxyAgent(through);
 }
