@@ -10,7 +10,7 @@ import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
 import { startProxy } from './connect-proxy.ts';
-import { vaultSet } from './vault-set.ts';
+import { apply, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
 const program = resolve(import.meta.dirname, '../../bin/vaultctl.js');
@@ -90,7 +90,7 @@ function kubeconfigTests(): void {
       hosts: { here: {} },
     } }));
     await cluster.kubectlDo(['create', 'namespace', 'vault']);
-    await cluster.kubectlDo(['apply', '-f', '-'], vaultSet({ image: cluster.images.vault, namespace: 'vault', replicas: 1 }));
+    await apply(cluster, vaultSet({ image: cluster.images.vault, namespace: 'vault', replicas: 1 }));
     await cluster.kubectlDo(['-n', 'vault', 'create', 'serviceaccount', 'operator']);
     await cluster.kubectlDo(['create', 'clusterrolebinding', 'operator', '--clusterrole=cluster-admin', '--serviceaccount=vault:operator']);
     token = (await cluster.kubectlDo(['-n', 'vault', 'create', 'token', 'operator'])).trim();
