@@ -72,4 +72,8 @@ export const truth: readonly Break[] = [
     name: 'differing-managers-called-equal', danger: 'a manager with old keys is called healthy until the day it is the last one',
     file: 'src/engine/diagnose.ts', from: 'if (model?.is === \'set\' && !sameSet(main.set, model.set)) return', to: 'if (model?.is !== \'set\') return', tests: ['test/unit/candidates-and-diagnosis.test.ts'],
   },
+  {
+    name: 'silent-node-rejects-too', danger: 'a Vault is emptied while a node that is away for a moment would have opened with the keys at hand',
+    file: 'src/steps/prove-live.ts', from: 'sight.node.address === address && sight.reached && !sight.status.initialized', to: 'sight.node.address === address && !(sight.reached && sight.status.initialized)', tests: ['test/unit/prove-live.test.ts'],
+  },
 ];

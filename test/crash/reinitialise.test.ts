@@ -211,6 +211,15 @@ describe('recover --reinitialise waits', () => {
     assert.match(ran.said.join('\n'), /volume pv-uid-\d+ \(of PVC data-vault-0\) is retained and still holds the OLD data: kubectl delete pv/);
   });
 
+  it('for no replica that never joined: it has nothing that the keys on the managers could open', async () => {
+    const lost = await EmptyingWorld.lost('another cluster');
+    lost.world.vault.wipeNode('v2');
+    guard(lost, 'not joined');
+    const ran = await lost.run(reinitialise);
+    assert.equal(ran.ending.is, 'done', said(ran));
+    await isNew(lost, 'not joined');
+  });
+
   it('for nothing where the Vault is empty already: then it is an install', async () => {
     const lost = await EmptyingWorld.lost('nobody');
     for (const { name } of lost.world.vault.nodes) lost.world.vault.wipeNode(name);
@@ -221,12 +230,12 @@ describe('recover --reinitialise waits', () => {
 });
 
 /** Rotated, so that a snapshot and its keys are on the managers; then its storage became one that they do not open. */
-async function spoilt(): Promise<EmptyingWorld> {
-  const world = await EmptyingWorld.healthy({ managers: 2, nodes: 1 });
+async function spoilt(nodes = 1): Promise<EmptyingWorld> {
+  const world = await EmptyingWorld.healthy({ managers: 2, nodes });
   const rotated = await world.run(rotate);
   assert.equal(rotated.ending.is, 'done', said(rotated));
   const wire = world.world.vault.wire();
-  world.world.vault.wipeNode('v1');
+  for (const { name } of world.world.vault.nodes) world.world.vault.wipeNode(name);
   await wire.request('http://v1:8200', { method: 'PUT', path: 'sys/init', body: { secret_shares: 1, secret_threshold: 1 } } as Parameters<typeof wire.request>[1]);
   world.world.vault.restartNode('v1');
   return world;
@@ -242,6 +251,14 @@ describe('recover --restore-snapshot in Kubernetes', () => {
     assert.equal(world.note, undefined);
     const sets = candidatesOf(await survey(world.world.eyes()));
     assert.ok(sets.some(({ set }) => world.world.vault.opens(set)));
+    for (const uid of world.claims) assert.ok(!world.first.has(uid));
+  });
+
+  it('also where its other replicas never joined: they hold nothing that a set of ours could open', async () => {
+    const world = await spoilt(2);
+    const ran = await world.run(recoverSnapshot);
+    assert.equal(ran.ending.is, 'done', said(ran));
+    assert.ok(candidatesOf(await survey(world.world.eyes())).some(({ set }) => world.world.vault.opens(set)));
     for (const uid of world.claims) assert.ok(!world.first.has(uid));
   });
 
