@@ -16,14 +16,21 @@ export interface Struck {
   readonly stepsBefore: number;
 }
 
+export interface Counting {
+  /** What the world still needs before a flow can begin. */
+  readonly ready?: (flow: Flow) => Promise<void>;
+  /** How many of the hurts befall a request that only asks; default all of them. */
+  readonly atReads?: number;
+}
+
 /** Every hurt at every request of the flows, counted in runs that are not struck. */
-export async function everyStrike<Hurt extends string>(world: KubeWorld, hurts: readonly Hurt[], ready: (flow: Flow) => Promise<void> = async () => undefined): Promise<PodStrike<Hurt>[]> {
+export async function everyStrike<Hurt extends string>(world: KubeWorld, hurts: readonly Hurt[], { ready = async () => undefined, atReads = hurts.length }: Counting = {}): Promise<PodStrike<Hurt>[]> {
   const all: PodStrike<Hurt>[] = [];
   for (const flow of flows) {
     await ready(flow);
     await leftAlone(world, flow);
     // Which hurt comes first moves on with the requests, so that a sample has some of each.
-    all.push(...world.requests().flatMap((request, index) => hurts.map((_hurt, which) => ({ flow, at: index + 1, request, hurt: hurts[(index + which) % hurts.length]! }))));
+    all.push(...world.requests().flatMap((request, index) => Array.from({ length: request.startsWith('GET ') ? atReads : hurts.length }, (_, which) => ({ flow, at: index + 1, request, hurt: hurts[(index + which) % hurts.length]! }))));
   }
   return all;
 }
