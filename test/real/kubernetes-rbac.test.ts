@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -20,6 +20,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const DAILY = 'vault/daily';
 const INSTALL = 'vault/install';
 const RECOVER = 'vault/recover';
+const RESTORE = 'vault/restore';
 const WATCH = 'vault/vaultctl-unseal';
 /** A server before 1.35 never asks for it. */
 const LATER = 'vault: create pods/portforward';
@@ -29,7 +30,7 @@ const ordered = (image: string) => vaultSet({ image, namespace: 'vault', replica
 
 const around = [
   namespaceNamed('vault'),
-  ...[DAILY, INSTALL, RECOVER].map((account) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account.split('/')[1], namespace: 'vault' } })),
+  ...[DAILY, INSTALL, RECOVER, RESTORE].map((account) => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account.split('/')[1], namespace: 'vault' } })),
   // As the chart has it (server.authDelegator): Vault asks the API server about the tokens that it is shown.
   { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'vault-reviews-tokens' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'system:auth-delegator' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'vault' }] },
 ];
@@ -77,7 +78,7 @@ function rbacTests(): void {
 
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'vaultctl-rbac-'));
-    cluster = await startCluster({ folder: join(scratch, 'cluster'), audited: [DAILY, INSTALL, RECOVER, WATCH].map((account) => `system:serviceaccount:${account.replace('/', ':')}`) });
+    cluster = await startCluster({ folder: join(scratch, 'cluster'), audited: [DAILY, INSTALL, RECOVER, RESTORE, WATCH].map((account) => `system:serviceaccount:${account.replace('/', ':')}`) });
     mkdirSync(join(scratch, 'keys'), { mode: 0o700 });
     inventory = join(scratch, 'hosts.yaml');
     const at = (name: string) => join(scratch, 'keys', name);
@@ -94,7 +95,7 @@ function rbacTests(): void {
       children: { managers: { hosts: { here: {} } } },
     } }));
     await apply([...around, ...manifestOf('unseal-watch.yaml').filter(({ kind }) => /^(?:ServiceAccount|Role|RoleBinding)$/.test(kind))]);
-    for (const account of [DAILY, INSTALL, RECOVER, WATCH]) await writeAccountKubeconfig(cluster, account, kubeconfigOf(account));
+    for (const account of [DAILY, INSTALL, RECOVER, RESTORE, WATCH]) await writeAccountKubeconfig(cluster, account, kubeconfigOf(account));
   });
 
   after(async () => {
@@ -118,7 +119,7 @@ function rbacTests(): void {
   });
 
   it('the right to see pods without the one to reach them is told as that, at once', async () => {
-    const daily = manifestOf('rbac.yaml', [DAILY, INSTALL, RECOVER]);
+    const daily = manifestOf('rbac.yaml', [DAILY, INSTALL, RECOVER, RESTORE]);
     const blind = daily.map((object) => (object.rules === undefined ? object : { ...object, rules: object.rules.filter(({ resources }) => !resources.includes('pods/portforward')) }));
     await apply([...blind, ...manifestOf('rbac-install.yaml', [INSTALL, RECOVER]), ...manifestOf('rbac-verify.yaml', [DAILY, INSTALL, RECOVER]), ...own(['get', 'patch'])]);
     await apply(ordered(cluster.images.vault));
@@ -234,10 +235,39 @@ function rbacTests(): void {
     assert.deepEqual(distinct(seen).filter((right) => !others.includes(right)), grantedBy(recovering));
   });
 
+  it('recover --restore-snapshot goes through with that Role and rbac.yaml alone, and uses each right of them but one; without it, it touches nothing', async () => {
+    const keys = () => readFileSync(join(scratch, 'keys/vault-unseal.json'), 'utf8');
+    const snapped = keys();
+    await well(DAILY, 'rotate');
+    assert.notEqual(keys(), snapped);
+    // Somebody has made another Vault in its place.
+    await kubectl('delete', 'statefulset', 'vault', '--wait=true');
+    await kubectl('delete', 'pvc', '--all', '--wait=true');
+    await apply(ordered(cluster.images.vault));
+    await until('both pods are there, empty', async () => (await kubectl('get', 'pod', 'vault-1', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}').catch(() => '')) === 'True');
+    assert.match(await kubectl('exec', 'vault-0', '--', 'vault', 'operator', 'init', '-key-shares=1', '-key-threshold=1'), /Initial Root Token/);
+    await kubectl('delete', 'lease', 'vaultctl-vault');
+    const before_ = await standing();
+    const refused = await vaultctl(RESTORE, 'recover', '--restore-snapshot', '--confirm', 'bench');
+    assert.equal(refused.code, 8, refused.err);
+    for (const right of ['patch statefulsets.apps vault', 'delete pods vault-1', 'delete persistentvolumeclaims data-vault-1']) assert.ok(refused.err.includes(`${right} in namespace vault\n`), `${right}: ${refused.err}`);
+    assert.equal(await standing(), before_);
+
+    const recovering = manifestOf('rbac-recover.yaml', [RESTORE]);
+    await apply(recovering);
+    assert.match((await well(RESTORE, 'recover', '--restore-snapshot', '--confirm', 'bench')).out, /restore it into the empty server/);
+    const seen = asked(RESTORE);
+    assert.deepEqual(seen.filter(({ allowed }) => !allowed), []);
+    // A pod that never joined is Ready, and so both are taken down without help, unlike two that are sealed (above).
+    assert.deepEqual(distinct(seen), grantedBy([...manifestOf('rbac.yaml'), ...recovering]).filter((right) => ![LATER, 'vault: delete pods'].includes(right)));
+    assert.equal(keys(), snapped);
+    assert.equal((await vaultctl(DAILY, 'status')).code, 0);
+  });
+
   it('whatever is bound to names was used on nothing else', () => {
     const all = ['rbac.yaml', 'rbac-verify.yaml', 'rbac-recover.yaml'].flatMap((file) => manifestOf(file));
     let bound = 0;
-    for (const { right, name } of [...asked(DAILY), ...asked(INSTALL), ...asked(RECOVER)].filter(({ allowed }) => allowed)) {
+    for (const { right, name } of [DAILY, INSTALL, RECOVER, RESTORE].flatMap(asked).filter(({ allowed }) => allowed)) {
       const names = namesFor(all, right);
       if (names === undefined || names.length === 0) continue;
       assert.ok(name !== undefined && names.includes(name), `${right}: ${name}`);
