@@ -1,7 +1,7 @@
 import { exitCodes, type ExitName } from '../model/halt.ts';
 import { sameSet } from '../model/keys.ts';
 import { candidatesOf, isIntent } from './candidates.ts';
-import { type Paper, paperOf, papersOf, reached, type Survey, unreachable } from './survey.ts';
+import { looseBeside, type Paper, paperOf, papersOf, reached, type Survey, unreachable } from './survey.ts';
 
 export interface Diagnosis {
   readonly exit: ExitName;
@@ -114,6 +114,8 @@ function unequal(survey: Survey): string[] {
     if (main.is !== 'set') return [`${name}: ${main.is === 'unreadable' ? main.why : 'not a credentials file'}`];
     if (model?.is === 'set' && !sameSet(main.set, model.set)) return [`${name}: differs from ${model.host}`];
     if (main.tooOpen) return [`${name}: can be read by others than its owner`];
+    const [loose] = looseBeside(sight);
+    if (loose !== undefined) return [`${sight.manager.name}:${loose}: can be read by others than its owner`];
     return sight.papers.filter(({ role, is }) => role === 'install' || (role === 'sibling' && is !== 'blank')).map(({ path }) => `${sight.manager.name}:${path}: left over`);
   });
 }

@@ -101,7 +101,7 @@ export async function lookAtManager(host: HostEyes, manager: Manager): Promise<R
 
 function readPaper(role: Role, host: string, path: string, found: Exclude<FileSight, { is: 'absent' }>, uid: number): Paper {
   const file = found.is === 'file' ? found : undefined;
-  const tooOpen = file !== undefined && ((file.mode & 0o077) !== 0 || file.uid !== uid);
+  const tooOpen = file !== undefined && isTooOpen(file, uid);
   const base = { role, host, path, modifiedMs: file?.modifiedMs ?? 0, tooOpen, throughLink: file?.throughLink ?? false };
   // What was on its way to a file without secrets is litter, whatever is in it.
   if (role === 'sibling' && path.endsWith('.plain')) return { ...base, is: 'blank' };
@@ -115,6 +115,18 @@ function readPaper(role: Role, host: string, path: string, found: Exclude<FileSi
   if (parsed.is === 'checkpoint') return { ...base, is: 'checkpoint', checkpoint: parsed.checkpoint, bytes: found.bytes };
   if (parsed.is === 'blank' || (role === 'sibling' && path.endsWith('.intent'))) return role === 'sibling' ? { ...base, is: 'blank' } : { ...base, is: 'unreadable', why: 'the file is empty' };
   return { ...base, is: 'unreadable', why: parsed.why, bytes: found.bytes };
+}
+
+const isTooOpen = (file: Extract<FileSight, { is: 'file' }>, uid: number) => (file.mode & 0o077) !== 0 || file.uid !== uid;
+
+/** What lies beside main, can be read by others than its owner, and is written anew where main is delivered. */
+export function looseBeside(manager: ReachedManager): readonly string[] {
+  const { manager: { paths }, sight } = manager;
+  const rewritable = [...(paperOf(manager, 'previous')?.is === 'set' ? [paths.previous] : []), paths.about];
+  return rewritable.filter((path) => {
+    const file = sight.files.get(path);
+    return file?.is === 'file' && isTooOpen(file, sight.user.uid) && file.throughLink !== true;
+  });
 }
 
 export function folderOf(path: string): string {

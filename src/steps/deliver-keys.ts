@@ -3,7 +3,7 @@ import { type About, aboutNames, describeSet, formatAbout } from '../credentials
 import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { formatKeyFile } from '../credentials/key-file.ts';
 import { type Step } from '../engine/flow.ts';
-import { type Paper, paperOf, papersOf, reached, type ReachedManager, type Survey } from '../engine/survey.ts';
+import { looseBeside, type Paper, paperOf, papersOf, reached, type ReachedManager, type Survey } from '../engine/survey.ts';
 import { isIntent, setsIn } from '../engine/candidates.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
@@ -22,7 +22,7 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
     look: async (eyes, held) => {
       if (held.fromCheckpoint || missingOf(eyes, held.survey).length > 0) return { is: 'pending' };
       const bytes = formatKeyFile(held.set);
-      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && sight.about.rejectedAt === undefined && !paperOf(sight, 'main')!.tooOpen);
+      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && sight.about.rejectedAt === undefined && !paperOf(sight, 'main')!.tooOpen && looseBeside(sight).length === 0);
       return every ? { is: 'done', out: held } : { is: 'pending' };
     },
     act: async (hands, wanted) => {
@@ -68,6 +68,9 @@ function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: A
   if (livesInPrevious) operations.push(...(main === undefined ? [] : setAside(main, hands.clock)), ...write, ...kept.previous);
   else operations.push(...kept.previous, ...kept.aside, ...write);
   if (bridge) operations.push({ do: 'remove', path: paths.installCheckpoint });
+  const old = paperOf(sight, 'previous');
+  const anew = operations.some(({ path }) => path === paths.previous);
+  if (!anew && old?.is === 'set' && looseBeside(sight).includes(paths.previous)) operations.push({ do: 'write', path: paths.previous, bytes: old.bytes, purpose: 'keys' });
   operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
   return operations;
 }

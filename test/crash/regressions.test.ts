@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { diagnose } from '../../src/engine/diagnose.ts';
+import { survey } from '../../src/engine/survey.ts';
+import { install } from '../../src/flows/install.ts';
+import { rotate } from '../../src/flows/rotate.ts';
 import type { FaultKind } from '../sim/process.ts';
+import { World } from '../sim/world.ts';
 import { befall } from './befall.ts';
 import { play } from './play.ts';
 import { prepare, type Start } from './prepare.ts';
@@ -202,5 +207,21 @@ test('a restoring that died once its server was initialised goes on, and nobody 
     const { wrong, story } = await history('rotate-1x1', [{ kind: 'commit', nth: 1, on: /./ }, 'well', { kind: 'die', on, when: 'before' }]);
     assert.equal(wrong, undefined, story.join('\n'));
     assert.ok(!story.some((line) => line.includes('empty-first')), story.join('\n'));
+  }
+});
+
+test('whatever a person has let others read beside main is closed by the next install, the previous keys too, and status says so until then', async () => {
+  const world = new World({ managers: 2, nodes: 1 });
+  assert.equal((await world.run(install)).ending.is, 'done');
+  assert.equal((await world.run(rotate)).ending.is, 'done');
+  const folder = world.machines.get('m2')!.find('/etc/kubernetes')!;
+  for (const name of ['vault-unseal.previous.json', 'vault-unseal.about.json']) {
+    const keys = folder.names.get(name)!.content;
+    folder.names.get(name)!.mode = 0o644;
+    const { exit, problems } = diagnose(await survey(world.eyes()), 'hosts.yaml');
+    assert.deepEqual([exit, problems], ['resumable', [`m2:/etc/kubernetes/${name}: can be read by others than its owner`]]);
+    assert.equal((await world.run(install)).ending.is, 'done');
+    assert.equal(folder.names.get(name)!.mode, 0o600);
+    if (name.includes('previous')) assert.deepEqual(folder.names.get(name)!.content, keys);
   }
 });
