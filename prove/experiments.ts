@@ -12,7 +12,8 @@ import { syscallsManager } from './syscalls-manager.ts';
 import { threeOperators } from './three-operators.ts';
 import { vaultCluster } from './vault-cluster.ts';
 import { vaultCommit } from './vault-commit.ts';
+import { vaultInit } from './vault-init.ts';
 import { vaultNodes } from './vault-nodes.ts';
 
 /** Every experiment, in the order of the record. */
-export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCluster, vaultCommit, threeOperators, kubernetesStrikes, kubernetesHa, kubernetesRecover];
+export const experiments: readonly Experiment[] = [requestBoundaries, randomInstants, syscallsLocal, syscallsManager, powerCut, managerSshd, managerNetwork, vaultNodes, vaultCluster, vaultInit, vaultCommit, threeOperators, kubernetesStrikes, kubernetesHa, kubernetesRecover];

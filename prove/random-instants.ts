@@ -9,6 +9,9 @@ import { descendants, signalAll } from './process-tree.ts';
 const INSTANTS = 500;
 /** Third octet of the first sshd's address. */
 const NET = 86;
+/** Of an instant that came too late. */
+const MOST_TRIES = 4;
+const SHORTER = 0.9;
 /** Of two lanes each: local, over ssh. */
 const PAIRS = 2;
 
@@ -41,17 +44,26 @@ function lane(overSsh: { readonly net: number } | undefined, items: readonly Ins
     start: () => KilledWorld.start('plain', overSsh),
     strike: async (world, { flow, part, restarted }) => {
       if (!lengthsMs.has(flow)) lengthsMs.set(flow, await leftAlone(world, flow));
-      await makeReady(world, flow);
-      const afterMs = part * lengthsMs.get(flow)!;
-      const { child, ended } = world.begin([flow]);
-      await Promise.race([sleep(afterMs), ended]);
-      // Children are in groups of their own, for Ctrl-C.
-      signalAll([child.pid!, ...descendants(child.pid!)], 'SIGKILL');
-      const struck = await ended;
-      const what = `${flow} killed after ${afterMs.toFixed(1)} ms, second manager ${where}${restarted ? ', then Vault restarted' : ''}`;
-      return struck.signal === 'SIGKILL' ? judged(world, what, flow, struck, { restarted, mayLoseInit: world.requests().includes('PUT sys/init') }) : missed(what, struck.code, struck.text);
+      let trial = await killedAt(world, flow, part * lengthsMs.get(flow)!, { where, restarted });
+      // On a machine that has less to do than when it was measured a run may be over before its instant comes.
+      for (let tried = 1; trial.outcome === 'missed' && tried < MOST_TRIES; tried += 1) {
+        lengthsMs.set(flow, lengthsMs.get(flow)! * SHORTER);
+        trial = await killedAt(world, flow, part * lengthsMs.get(flow)!, { where, restarted });
+      }
+      return trial;
     },
   };
+}
+
+async function killedAt(world: KilledWorld, flow: Flow, afterMs: number, { where, restarted }: { where: string; restarted: boolean }): Promise<Trial> {
+  await makeReady(world, flow);
+  const { child, ended } = world.begin([flow]);
+  await Promise.race([sleep(afterMs), ended]);
+  // Children are in groups of their own, for Ctrl-C.
+  signalAll([child.pid!, ...descendants(child.pid!)], 'SIGKILL');
+  const struck = await ended;
+  const what = `${flow} killed after ${afterMs.toFixed(1)} ms, second manager ${where}${restarted ? ', then Vault restarted' : ''}`;
+  return struck.signal === 'SIGKILL' ? judged(world, what, flow, struck, { restarted, mayLoseInit: world.requests().includes('PUT sys/init') }) : missed(what, struck.code, struck.text);
 }
 
 function missed(what: string, code: number | null, seen: string): Trial { return code === 0 ? { what, outcome: 'missed' } : { what, outcome: 'wrong', seen }; }

@@ -94,10 +94,10 @@ export const haltTexts = {
     notDone: [sent ? 'No key was received, so none was written.' : 'Vault was not initialised, and no keys exist.'],
     next: [`bring ${node} back, then: vaultctl install -i ${inventory}   (asks Vault first, and says so if the reply was lost)`, `vaultctl status -i ${inventory}`],
   }),
-  initCutOff: (node: string, why: string, intent: Place, inventory: string): HaltText => ({
+  initCutOff: (node: string, why: string, intent: Place | undefined, inventory: string): HaltText => ({
     code: 'init-cut-off', exit: 'unreachable', what: 'Vault is neither empty nor initialised: it was cut off in the middle of its own init, or a part of its storage is missing',
     details: [`${node}: ${why}`],
-    safe: [`Where it was cut off in its init, nothing is lost: an init that did not end gave keys to nobody, and nothing is stored in this Vault. The intent in ${at(intent)} waits for the next run.`],
+    safe: [`Where it was cut off in its init, nothing is lost: an init that did not end gave keys to nobody, and nothing is stored in this Vault.${intent === undefined ? '' : ` The intent in ${at(intent)} waits for the next run.`}`],
     notDone: ['Vault was not initialised, and no keys exist.'],
     next: [
       'Was this Vault in use before? Then mend its storage instead: a part of it is missing.',

@@ -10,6 +10,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { KubeError } from '../ports/kube.ts';
 import { WireError } from '../ports/vault.ts';
+import { diedInItsInit } from '../vault/answers.ts';
 
 const LOOK_EVERY_MS = 1000;
 /** So that reasons that change by the second do not fill a screen. */
@@ -83,7 +84,7 @@ async function lookAgain(hands: Hands): Promise<Waiting> {
 async function waitingFor(eyes: Eyes): Promise<Waiting> {
   const sights = await each(eyes.nodes, (node) => lookAtNode(eyes, node));
   refuseForbidden(sights.map((sight) => (sight.is === 'ok' ? undefined : sight.error)), eyes.settings.inventory);
-  const silent = sights.flatMap((sight, index) => (sight.is === 'ok' || eyes.settings.allowMissingNodes.includes(eyes.nodes[index]!.name) ? [] : [{ host: eyes.nodes[index]!.name, error: sight.error }]));
+  const silent = sights.flatMap((sight, index) => (sight.is === 'ok' || diedInItsInit(sight.error) || eyes.settings.allowMissingNodes.includes(eyes.nodes[index]!.name) ? [] : [{ host: eyes.nodes[index]!.name, error: sight.error }]));
   return {
     initialised: sights.some((sight) => sight.is === 'ok' && sight.value.reached && sight.value.status.initialized),
     missing: silent.map(({ host, error }) => ({ host, why: messageOf(error) })),

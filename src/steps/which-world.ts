@@ -4,6 +4,7 @@ import { type Paper, papersOf, type Survey, survey } from '../engine/survey.ts';
 import type { Eyes } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
+import { diedInItsInit } from '../vault/answers.ts';
 import { missingNodesOf, missingOf } from './places.ts';
 import type { Scene } from './records.ts';
 
@@ -35,22 +36,34 @@ export function mustStand(flow: string): Fork<undefined, { standing: Scene }> {
 
 const NOBODY = { host: 'Vault', why: 'no node is known: is there a StatefulSet, and has it pods?' };
 
-/** @throws Halt `vault-unreachable` where a silent node leaves it open, `auto-unseal` for a seal that keeps no key shares. */
+/** @throws Halt `vault-unreachable` where a silent node leaves it open, `init-cut-off` where it died in its own init, `auto-unseal` for a seal that keeps no key shares. */
 export function isInitialised(eyes: Eyes, seen: Survey): boolean {
   const answered = seen.nodes.filter((sight) => sight.reached);
   const foreignSeal = answered.find(({ status }) => status.type !== 'shamir');
   if (foreignSeal !== undefined) throw new Halt(haltTexts.autoUnseal(foreignSeal.status.type));
   if (answered.some(({ status }) => status.initialized)) return true;
   const missing = missingNodesOf(eyes, seen);
+  refuseWhereInitWasCutOff(eyes, seen);
   if (missing.length > 0 || answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(missing.length > 0 ? missing : [NOBODY], eyes.settings.inventory));
   return false;
 }
 
+/** Where there are keys, or may be, a part of the storage that they are for is missing: then nothing speaks for an init. */
+function refuseWhereInitWasCutOff(eyes: Eyes, seen: Survey): void {
+  if (keysIn(seen).length > 0 || missingOf(eyes, seen).length > 0) return;
+  for (const sight of seen.nodes) {
+    if (sight.reached || !diedInItsInit(sight.error)) continue;
+    const [intent] = papersOf(seen, 'install').filter(isIntent);
+    throw new Halt(haltTexts.initCutOff(sight.node.name, sight.error.message, intent, eyes.settings.inventory), { cause: sight.error });
+  }
+}
+
+const keysIn = (seen: Survey) => papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => !holdsNoKeys(paper));
+
 /** On an uninitialised Vault every key is another cluster's, or the last hope of one that lost its data. */
 function refuseWhereKeysAre(eyes: Eyes, seen: Survey): void {
-  const keys = papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => !holdsNoKeys(paper));
   // What cannot be read may be keys: the page says which, so that nobody looks for keys in a torn intent.
-  const places = keys.map((paper) => ({ host: paper.host, path: paper.is === 'unreadable' ? `${paper.path} (cannot be read: ${paper.why})` : paper.path }));
+  const places = keysIn(seen).map((paper) => ({ host: paper.host, path: paper.is === 'unreadable' ? `${paper.path} (cannot be read: ${paper.why})` : paper.path }));
   if (places.length > 0) throw new Halt(haltTexts.otherCluster(places, 'vault_creds_host_path', eyes.settings.inventory));
 }
 

@@ -65,6 +65,11 @@ export class VaultError extends Error {
   says(...words: string[]): boolean { return this.errors.some((text) => words.some((word) => text.includes(word))); }
 }
 
+/** What Vault and OpenBao answer to every look that died in their init after they wrote the barrier and before its seal (core/init). */
+export function diedInItsInit(error: unknown): boolean {
+  return error instanceof VaultError && error.says('barrier reports initialized but no seal configuration found');
+}
+
 const errorsSchema = v.object({ errors: v.array(v.string()) });
 
 export function errorsOf(answer: WireAnswer): string[] {

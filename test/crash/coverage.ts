@@ -49,7 +49,7 @@ export async function coverageOf(setting: Setting): Promise<Coverage> {
     }
   }
   for (const fault of livingFaults(calls, verb, setting)) {
-    const step = fault.kind === 'commit' ? 'verify-rekey' : stepAt(fault.at);
+    const step = fault.kind === 'commit' ? (verb === 'rotate' ? 'verify-rekey' : 'init-vault') : stepAt(fault.at);
     may(step, fault.kind);
     add(step, fault.kind, await play(copyOf(start), verb, [[fault]], afterwards));
   }

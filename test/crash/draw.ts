@@ -1,7 +1,7 @@
 import type { Dice } from '../sim/dice.ts';
 import type { PortCall } from '../sim/process.ts';
 import { editKinds, files } from './befall.ts';
-import { faultsOf, harmOf, KNOWN_COMMIT_WRITES } from './faults.ts';
+import { faultsOf, harmOf, KNOWN_COMMIT_WRITES, KNOWN_INIT_WRITES } from './faults.ts';
 import type { Setting } from './prepare.ts';
 import type { Round, Schedule } from './schedule.ts';
 
@@ -15,10 +15,10 @@ export const oneOf = <T>(dice: Dice, choices: readonly T[]): T => choices[below(
 export function drawRun(dice: Dice, ground: Ground): Schedule {
   const { setting, calls } = ground;
   const call = oneOf(dice, calls);
-  const kind = oneOf(dice, [...faultsOf(call, setting), 'die', 'die', 'reboot', 'power', ...(setting.verb === 'rotate' && below(dice, 4) === 0 ? ['commit'] : [])]);
+  const kind = oneOf(dice, [...faultsOf(call, setting), 'die', 'die', 'reboot', 'power', ...(below(dice, 4) === 0 ? ['commit'] : [])]);
   const letters = Array.from({ length: 8 }, () => 'klt'[below(dice, 3)]).join('');
   const names = machinesOf(setting);
-  if (kind === 'commit') return { kind, at: below(dice, KNOWN_COMMIT_WRITES), when: '', detail: [] };
+  if (kind === 'commit') return { kind, at: below(dice, setting.verb === 'rotate' ? KNOWN_COMMIT_WRITES : KNOWN_INIT_WRITES), when: '', detail: [] };
   if (kind === 'die' || kind === 'power' || kind === 'reboot') return { kind, at: call.index, when: oneOf(dice, ['a', 'b']), detail: kind === 'die' ? [] : kind === 'power' ? [letters] : [oneOf(dice, names), letters] };
   return { kind, at: call.index, when: '', detail: [] };
 }

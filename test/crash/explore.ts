@@ -2,7 +2,7 @@ import { Dice } from '../sim/dice.ts';
 import type { FaultKind, PortCall } from '../sim/process.ts';
 import type { Ending } from '../sim/world.ts';
 import { drawRounds, drawRun, type Ground } from './draw.ts';
-import { faultsOf, KNOWN_COMMIT_WRITES } from './faults.ts';
+import { faultsOf, KNOWN_COMMIT_WRITES, KNOWN_INIT_WRITES } from './faults.ts';
 import { check, checkDone, checkOpened, digest, forget } from './invariant.ts';
 import { play } from './play.ts';
 import { copyOf, prepare, type Setting, type Start } from './prepare.ts';
@@ -155,9 +155,10 @@ export class Exploration {
   }
 }
 
-/** Every single fault that the process survives, and the deaths of the server in its commit. */
+/** Every single fault that the process survives, and the deaths of the server in its commit or its init. */
 export function livingFaults(calls: readonly PortCall[], verb: Verb, setting: Setting): Schedule[] {
   const faults = calls.flatMap((call) => faultsOf(call, setting).map((kind: FaultKind): Schedule => ({ kind, at: call.index, when: '', detail: [] })));
-  const commits = verb === 'rotate' ? Array.from({ length: KNOWN_COMMIT_WRITES }, (_, at): Schedule => ({ kind: 'commit', at, when: '', detail: [] })) : [];
+  const writes = verb === 'rotate' ? KNOWN_COMMIT_WRITES : verb === 'install' ? KNOWN_INIT_WRITES : 0;
+  const commits = Array.from({ length: writes }, (_, at): Schedule => ({ kind: 'commit', at, when: '', detail: [] }));
   return [...faults, ...commits];
 }

@@ -3,6 +3,8 @@ import type { FaultKind, PortCall } from '../sim/process.ts';
 import type { Setting } from './prepare.ts';
 
 export const KNOWN_COMMIT_WRITES = 5;
+/** Of a server's init, as the fake has it. */
+export const KNOWN_INIT_WRITES = 3;
 
 /** Which single faults can happen to a call while the process lives on. */
 export function faultsOf(call: PortCall, setting: Setting): FaultKind[] {

@@ -32,7 +32,8 @@ export const tables: Readonly<Record<'install-2x1' | 'rotate-2x1', Table>> = {
     'init-vault': {
       never: 'no file but intent and checkpoint is touched',
       rows: {
-        'declare-intent': { by: 'die disk-full fails node-gone node-restarts-after node-restarts-before power reboot reply-lost', others: 'a signal, a seal and a lost leadership do not keep an empty Vault from being initialised' },
+        'declare-intent': { by: 'commit die disk-full fails node-gone node-restarts-after node-restarts-before power reboot reply-lost', others: 'a signal, a seal and a lost leadership do not keep an empty Vault from being initialised' },
+        'halt init-cut-off': { by: 'commit', others: 'only a server that dies within its own init is neither empty nor initialised' },
         'halt init-reply-lost': { by: 'die power reboot', others: 'a living process holds the reply until some disk has it, and a call that fails before init leaves Vault empty' },
         'copy-checkpoint': { by: 'die disk-full power reboot signal', others: 'a call that fails while the keys are saved is made again on this manager or the next; only a stop after that leaves this' },
         'went on': { by: 'fails node-restarts-before node-sealed reply-lost steps-down', others: WENT_ON },

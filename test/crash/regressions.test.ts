@@ -90,6 +90,11 @@ test('a torn first save and an emptied Vault: the page of the lost init reply na
   assert.deepEqual(story, ['install: died', 'install: halt init-reply-lost', 'install: done']);
 });
 
+test('a server that died in its init between barrier and seal gives no look an answer: the page says what it is, and leads to the end', async () => {
+  const { story } = await endsWell('install-1x1', [{ kind: 'commit', on: /./, nth: 2 }]);
+  assert.ok(story.includes('install: halt init-cut-off'), story.join('\n'));
+});
+
 test('a server that takes NEW and seals itself every time is half-committed: the snapshot is named, and brings it back', async () => {
   const { story } = await endsWell('rotate-1x1', [{ kind: 'commit', on: /./, nth: 2 }]);
   assert.ok(story.some((line) => line === 'rotate: halt half-commit'), story.join('\n'));

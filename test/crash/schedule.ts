@@ -5,7 +5,7 @@
  *   install-1x1/fails@12                  the call fails
  *   install-1x1/fails@12,die@40b          … and in the same run the process dies before call 40
  *   rotate-2x1/reboot:m1:kl@57a+fails@21  m1 loses its power after call 57; then call 21 of the run that mends it fails
- *   rotate-1x1/commit@2                   the server dies before the third write of its commit
+ *   rotate-1x1/commit@2                   the server dies before the third write of its commit (of an install: of its init)
  *   rotate-2x1/older:m2:0+fails@3         m2 comes back with the disk of the run before; then a run with a fault
  *   rotate-1x1/commit@1+well+die@9b       … and a run in between in which nothing goes wrong
  *   rotate-2x1/second:rotate:m2:30@12     a second operator on m2 begins at call 12, stands still at its own call 30

@@ -7,6 +7,7 @@ export const no = (status: number, ...errors: string[]): WireAnswer => ({ status
 
 export const sealed = no(503, 'Vault is sealed');
 export const denied = no(403, 'permission denied');
+export const barrierAlone = (status: number) => no(status, 'core: barrier reports initialized but no seal configuration found');
 export const notInitialised = no(400, 'Vault is not initialized');
 export const noActive = no(500, 'local node not active but active cluster node not found');
 export const unsupported = no(404, '1 error occurred:\n\t* unsupported path\n\n');

@@ -24,6 +24,9 @@ export type CommitWrite = 'stored-keys' | 'keyring' | 'root-key' | 'shamir-kek' 
 /** In the order of Vault 1.21 and OpenBao 2.6. */
 export const COMMIT: readonly CommitWrite[] = ['stored-keys', 'keyring', 'root-key', 'shamir-kek', 'seal-config'];
 
+/** Of an init, in the order of Vault 1.21 on raft: its first 21, 12 and all further fdatasyncs (tried: killed after each). */
+export type InitWrite = 'raft' | 'barrier' | 'seal';
+
 export interface Fresh { readonly kek: string; readonly root: string; readonly shares: number; readonly threshold: number }
 
 export function written(disk: Durable, write: CommitWrite, { kek, root, shares, threshold }: Fresh): Durable {

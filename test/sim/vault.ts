@@ -4,9 +4,9 @@ import { type WireAnswer, WireError, type WireRequest } from '../../src/ports/va
 import { Dice } from './dice.ts';
 import { splitKey } from './gf256.ts';
 import {
-  denied, done, enveloped, type Flavour, healthBody, leaderBody, no, noActive, noSnapshot, notInitialised, ok, type SealFacts, sealed, sealStatusBody, unknownToken, unsupported, unsupportedOperation, wrongSet,
+  barrierAlone, denied, done, enveloped, type Flavour, healthBody, leaderBody, no, noActive, noSnapshot, notInitialised, ok, type SealFacts, sealed, sealStatusBody, unknownToken, unsupported, unsupportedOperation, wrongSet,
 } from './vault-answers.ts';
-import { bytesOf, COMMIT, type CommitWrite, type Durable, type Fresh, hex, keyOf, opensWith, sealsItself, type Token, written } from './vault-disk.ts';
+import { bytesOf, COMMIT, type CommitWrite, type Durable, type InitWrite, type Fresh, hex, keyOf, opensWith, sealsItself, type Token, written } from './vault-disk.ts';
 import { badShape, type RekeyHost, SimRekey } from './vault-rekey.ts';
 import { answerWithToken } from './vault-tokens.ts';
 import { Died, type SimHook, SimWire } from './vault-wire.ts';
@@ -19,8 +19,10 @@ import { Died, type SimHook, SimWire } from './vault-wire.ts';
  * - Nodes of one cluster share a log: an entry reaches every node that is up and unsealed, and needs a majority of the
  *   voters. A node that is down or sealed keeps the disk it had, reports that disk's t and n, opens with the keys of that
  *   disk, and catches up once it is unsealed and there is a leader.
- * - `init` and each request are one instant, with one exception: the commit of a rekey is five writes, and before each the
- *   `beforeWrite` hook may kill the server or fail the write. After the first and before the second no set of shares opens
+ * - Each request is one instant, with two exceptions, an init of three writes and the commit of a rekey of five: before each
+ *   the `beforeWrite` hook may kill the server, or fail a write of the commit. An init that was cut off gave keys to nobody:
+ *   after its first write the node says that it is empty and refuses every init, after its second it answers 500 to every
+ *   look, after its third it is initialised. Of the commit: after the first and before the second no set of shares opens
  *   the disk; after the second and before the third NEW unseals it and the node that takes over seals itself, every time;
  *   from the third on NEW opens it, at the old threshold until the fifth.
  * - A failed write leaves the rekey in memory: verifying again runs the commit again, which mends it.
@@ -52,13 +54,15 @@ export interface SimVaultOptions {
   readonly storageType?: string;
 }
 
-export type WriteHook = (node: string, write: CommitWrite) => 'crash' | 'fail' | undefined | void;
+export type WriteHook = (node: string, write: CommitWrite | InitWrite) => 'crash' | 'fail' | undefined | void;
 
 export interface Node {
   readonly name: string;
   readonly address: string;
   up: boolean;
   disk: Durable | undefined;
+  /** What its disk has of an init that was cut off. */
+  begun: 'raft' | 'barrier' | undefined;
   /** The keyring is in memory. */
   open: boolean;
   given: Uint8Array[];
@@ -94,7 +98,7 @@ export class SimVault {
     this.#options = { electionMs: 1000, joinMs: 500, tokenForRekey: false, family: 'rekey', sealType: 'shamir', storageType: 'raft', ...options };
     this.#dice = new Dice(seed);
     this.nodes = Array.from({ length: nodes }, (_, index): Node => ({
-      name: `v${index + 1}`, address: `http://v${index + 1}:8200`, up: true, disk: undefined, open: false, given: [], nonce: '', cachedSeal: undefined, lastWords: undefined, joining: undefined,
+      name: `v${index + 1}`, address: `http://v${index + 1}:8200`, up: true, disk: undefined, begun: undefined, open: false, given: [], nonce: '', cachedSeal: undefined, lastWords: undefined, joining: undefined,
     }));
   }
 
@@ -108,7 +112,7 @@ export class SimVault {
   restartNode(name: string): void { this.crashNode(name); this.startNode(name); }
   sealNode(name: string): void { this.#close(this.node(name)); }
   /** Its storage is gone; it comes up as a virgin. */
-  wipeNode(name: string): void { this.restartNode(name); this.node(name).disk = undefined; }
+  wipeNode(name: string): void { this.restartNode(name); Object.assign(this.node(name), { disk: undefined, begun: undefined }); }
   /** The leader of the only cluster gives up; an election follows. */
   stepDown(): void {
     this.#tick();
@@ -167,17 +171,20 @@ export class SimVault {
     return newest !== undefined && (newest.storedKeys.root !== newest.keyring || sealsItself(newest));
   }
 
+  /** Some server died in the middle of its own init: it holds nothing, and takes no other init. */
+  initCutOff(): boolean { return this.nodes.some(({ begun }) => begun !== undefined); }
+
   /** Every disk as it is; a copy of the world to come back to, with `putBack`. */
   snapshotState(): readonly (Durable | undefined)[] { return this.nodes.map(({ disk }) => disk); }
 
-  putBack(disks: readonly (Durable | undefined)[]): void { this.nodes.forEach((node, index) => { this.restartNode(node.name); node.disk = disks[index]; }); }
+  putBack(disks: readonly (Durable | undefined)[]): void { this.nodes.forEach((node, index) => { this.wipeNode(node.name); node.disk = disks[index]; }); }
 
   tokenIsValid(token: Secret): boolean { return this.#newest()?.tokens.some(({ value }) => value === token.reveal()) ?? false; }
 
   /** Equal texts, equal servers: disks and memories, but not their chance. */
   fingerprint(): string {
     const leaders = [...this.#leaders].map(([cluster, { node, rekey, challenges }]) => [cluster, node.name, rekey.fingerprint(), [...challenges]]);
-    return JSON.stringify([this.nodes.map(({ name, up, disk, open, given, joining }) => [name, up, disk, open, given.map(hex), joining]), leaders, [...this.#electionAt.keys()], [...this.#parked].map(([name, rekey]) => [name, rekey.fingerprint()]), this.nodes.length > 1 ? this.#resigned : undefined]);
+    return JSON.stringify([this.nodes.map(({ name, up, disk, begun, open, given, joining }) => [name, up, disk, begun, open, given.map(hex), joining]), leaders, [...this.#electionAt.keys()], [...this.#parked].map(([name, rekey]) => [name, rekey.fingerprint()]), this.nodes.length > 1 ? this.#resigned : undefined]);
   }
 
   #newest(): Durable | undefined {
@@ -189,7 +196,7 @@ export class SimVault {
     this.#tick();
     const method = request.method === 'POST' ? 'PUT' : request.method;
     switch (`${method} ${request.path}`) {
-      case 'GET sys/seal-status': { const said = node.lastWords ?? this.#sealFacts(node); node.lastWords = undefined; return ok(sealStatusBody(this.#flavour, said)); }
+      case 'GET sys/seal-status': return this.#lookedAt(node);
       case 'GET sys/health': return this.#health(node);
       case 'PUT sys/init': return this.#init(node, request.body ?? {});
       case 'PUT sys/unseal': return this.#unseal(node, request.body ?? {});
@@ -317,7 +324,15 @@ export class SimVault {
 
   #sealStatus(node: Node) { return sealStatusBody(this.#flavour, this.#sealFacts(node)); }
 
+  #lookedAt(node: Node): WireAnswer {
+    if (node.begun === 'barrier') return barrierAlone(500);
+    const said = node.lastWords ?? this.#sealFacts(node);
+    node.lastWords = undefined;
+    return ok(sealStatusBody(this.#flavour, said));
+  }
+
   #health(node: Node): WireAnswer {
+    if (node.begun === 'barrier') return no(500);
     const facts = this.#sealFacts(node);
     const active = node.open && this.#leadership(node)?.node === node;
     return { status: !facts.initialized ? 501 : facts.sealed ? 503 : active ? 200 : 429, body: healthBody(this.#flavour, facts, active, this.#options.clock.now()) };
@@ -333,12 +348,15 @@ export class SimVault {
 
   #init(node: Node, body: Readonly<Record<string, unknown>>): WireAnswer {
     if (node.disk !== undefined || node.joining !== undefined) return no(400, 'Vault is already initialized');
+    if (node.begun === 'barrier') return barrierAlone(400);
     const shares = Number(body['secret_shares']);
     const threshold = Number(body['secret_threshold']);
     const { sealType } = this.#options;
     if (sealType !== 'shamir' && shares > 0) return no(400, `parameters secret_shares,secret_threshold not applicable to seal type ${sealType}`);
     const bad = badShape(shares, threshold);
     if (bad !== undefined) return no(400, bad);
+    if (node.begun === 'raft') return no(400, 'could not bootstrap clustered storage: error bootstrapping cluster: cluster already has state');
+    this.#beginInit(node);
     const [kek, root] = [this.#dice.bytes(32), this.#dice.hex(32)];
     const token = this.#newToken('root');
     node.disk = {
@@ -346,6 +364,13 @@ export class SimVault {
     };
     const parts = splitKey(kek, shares, threshold, this.#dice);
     return ok({ keys: parts.map(hex), keys_base64: parts.map((part) => Buffer.from(part).toString('base64')), root_token: token.value });
+  }
+
+  #beginInit(node: Node): void {
+    for (const write of ['raft', 'barrier', 'seal'] as const) {
+      if (this.beforeWrite(node.name, write) === 'crash') throw new Died();
+      node.begun = write === 'seal' ? undefined : write;
+    }
   }
 
   #newToken(displayName: string): Token { return { value: `hvs.${this.#dice.hex(12)}`, accessor: this.#dice.hex(12), displayName }; }

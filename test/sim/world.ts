@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly fault?: Fault | undefined;
   /** … and more in the same run. */
   readonly faults?: readonly Fault[] | undefined;
-  /** The n-th write (from 0) of a rekey's commit kills the server. */
+  /** The n-th write (from 0) of a server's own init or of a rekey's commit kills it. */
   readonly commitDiesAt?: number | undefined;
   readonly boundary?: Boundary;
   readonly pause?: Pause | undefined;

@@ -8,6 +8,7 @@ import type { ClusterNode } from '../../src/ports/cluster.ts';
 import { KubeError, type KubeWire } from '../../src/ports/kube.ts';
 import { WireError } from '../../src/ports/vault.ts';
 import { waitForPods } from '../../src/steps/wait-for-pods.ts';
+import { VaultError } from '../../src/vault/answers.ts';
 import { SimClock, SimTime } from '../sim/clock.ts';
 import { SimOperator } from '../sim/operator.ts';
 
@@ -69,6 +70,15 @@ describe('waiting for the pods of Vault', () => {
     await find();
     assert.deepEqual(await waitForPods.look(hands, undefined), { is: 'done', out: undefined });
     assert.deepEqual(kube.asked, []);
+  });
+
+  it('is over where a Vault answers that it died in its init: no waiting mends that, and the next look says what does', async () => {
+    const { hands, find } = sceneOf({ answers: () => ({}), nodes: () => ['vault-0'], answering: () => true });
+    await find();
+    const died = { ...hands, vault: { sealStatus: () => Promise.reject(new VaultError('http://vault-0', 'seal status', 500, ['core: barrier reports initialized but no seal configuration found'])) } } as unknown as typeof hands;
+    assert.deepEqual(await waitForPods.look(died, undefined), { is: 'done', out: undefined });
+    const ill = { ...hands, vault: { sealStatus: () => Promise.reject(new VaultError('http://vault-0', 'seal status', 500, ['internal error'])) } } as unknown as typeof hands;
+    assert.equal((await waitForPods.look(ill, undefined)).is, 'pending');
   });
 
   it('is no matter of an inventory with addresses', async () => {
