@@ -10,7 +10,6 @@ import { agentTo, type Proxy, proxyInWords, proxyTo } from './kube-proxy.ts';
 import { type KubeCluster, type KubeconfigChoice, type KubeUser, readKubeconfig } from './kubeconfig.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
-const PROXY_WITHIN_MS = 10_000;
 const ANSWER_LIMIT_BYTES = 32 << 20;
 
 /**
@@ -82,8 +81,6 @@ export class KubeHttp implements KubeWire {
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const options: RequestOptions = {
       ...login.tls, method, agent: this.#agentsFor(login).warm,
-      // Without a bound of its own, a proxy that takes the connection and says nothing holds it for ever.
-      timeout: Math.min(timeoutMs, PROXY_WITHIN_MS),
       headers: { ...login.headers, accept: 'application/json, text/plain', ...(bytes === undefined ? {} : { 'content-type': contentType, 'content-length': bytes.length }) },
     };
     let sent = false;
@@ -96,7 +93,8 @@ export class KubeHttp implements KubeWire {
         // A warm connection comes here with every request.
         if (!this.#sockets.has(socket)) socket.once('close', () => this.#sockets.delete(socket));
         this.#sockets.add(socket);
-        if (socket.connecting) socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => { sent = true; });
+        // Through a proxy the socket stands before its TLS does.
+        if (socket.connecting || (socket as { secureConnecting?: boolean }).secureConnecting === true) socket.once(url.protocol === 'http:' ? 'connect' : 'secureConnect', () => { sent = true; });
         else sent = true;
       });
       request.once('response', (response) => {
@@ -137,6 +135,5 @@ export function kubeFailure(server: string, error: unknown, sent: boolean): Kube
   const code = (error as { code?: unknown }).code;
   const said = redact(messageOf(error)).split('\n')[0] ?? '';
   if (typeof code === 'string' && TLS.test(code)) return new KubeError('config', `${server}: TLS failed (${code}): its certificate and the kubeconfig do not agree`, 'kubectl get namespaces   (does it work with the same kubeconfig?)', { cause: error });
-  const refused = /^Bad response: (\d+)$/.exec(said)?.[1];
-  return new KubeError(sent ? 'unknown' : 'before', `the API server ${server} does not answer: ${refused === undefined ? (typeof code === 'string' ? code : said) : `the proxy answers ${refused}${refused === '407' ? ' (it wants a user and a password in its address)' : ''}`}`, undefined, { cause: error });
+  return new KubeError(sent ? 'unknown' : 'before', `the API server ${server} does not answer: ${typeof code === 'string' ? code : said}`, undefined, { cause: error });
 }

@@ -2,11 +2,13 @@ import http from 'node:http';
 import https from 'node:https';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import process from 'node:process';
-import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent';
+import type { Duplex } from 'node:stream';
 import { SocksProxyAgent } from 'socks-proxy-agent';
 import { UsageError } from '../model/halt.ts';
 import { neverShow } from '../model/secret.ts';
 import { systemAuthorities } from './system-authorities.ts';
+
+const PROXY_WITHIN_MS = 10_000;
 
 export interface Proxy {
   readonly url: URL;
@@ -82,6 +84,43 @@ export function agentTo(server: URL, proxy: Proxy | undefined, tls: https.AgentO
     agent.protocol = server.protocol;
     return agent as unknown as http.Agent;
   }
-  const through = { ...options, proxy: proxy.url, proxyRequestOptions: proxy.url.protocol === 'https:' ? { ca: [...systemAuthorities()], rejectUnauthorized: true } : {} };
-  return server.protocol === 'http:' ? new HttpProxyAgent(through) : new HttpsProxyAgent(through);
+  return new ConnectAgent(proxy.url, options);
+}
+
+/** CONNECT through an http or https proxy, and TLS to the server within. */
+class ConnectAgent extends https.Agent {
+  readonly #proxy: URL;
+  constructor(proxy: URL, options: https.AgentOptions) {
+    super(options);
+    this.#proxy = proxy;
+  }
+
+  override createConnection(options: http.ClientRequestArgs, done: (error: Error | null, stream: Duplex) => void): undefined {
+    const fail = done as (error: Error) => void;
+    const { hostname, port, protocol, username, password } = this.#proxy;
+    const [host, at] = [hostname.replace(/^\[|\]$/g, ''), options.host ?? ''];
+    const target = `${isIPv6(at) ? `[${at}]` : at}:${options.port}`;
+    const login = username === '' && password === '' ? {} : { 'proxy-authorization': `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}` };
+    // Its own name, not the one it is asked for, is in a proxy's certificate; Go takes the cluster's authority for it, too.
+    const tls = { ca: [...systemAuthorities(), ...[this.options.ca ?? []].flat()], rejectUnauthorized: this.options.rejectUnauthorized !== false, servername: isIP(host) === 0 ? host : '' };
+    const asked = (protocol === 'https:' ? https : http).request({
+      method: 'CONNECT', host, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port), path: target, setHost: false, headers: { host: target, ...login }, agent: false, timeout: PROXY_WITHIN_MS,
+      ...(protocol === 'https:' ? tls : {}),
+    });
+    asked.once('timeout', () => asked.destroy(new Error(`the proxy says nothing for ${PROXY_WITHIN_MS / 1000} s`)));
+    asked.once('error', fail);
+    // It answers with a page of its own where it refuses.
+    asked.once('response', (answer) => { answer.resume(); asked.destroy(); fail(refusal(answer.statusCode)); });
+    asked.once('connect', (answer, socket, head) => {
+      if (answer.statusCode !== 200) { socket.destroy(); fail(refusal(answer.statusCode)); return; }
+      socket.setTimeout(0);
+      if (head.length > 0) socket.unshift(head);
+      done(null, super.createConnection({ ...options, socket } as http.ClientRequestArgs) as Duplex);
+    });
+    asked.end();
+  }
+}
+
+function refusal(status: number | undefined): Error {
+  return new Error(`the proxy answers ${status}${status === 407 ? ' (it wants a user and a password in its address)' : ''}`);
 }

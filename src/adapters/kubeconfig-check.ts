@@ -23,6 +23,7 @@ function whyNoCluster({ name, server, caData, caFile, skipTLSVerify, proxyUrl }:
   if (!URL.canParse(server) || !/^https?:\/\//.test(server)) return `the server of cluster ${name} is no address: ${server} (https://HOST:PORT)`;
   const { protocol, hostname } = new URL(server);
   if (protocol === 'http:' && !LOOPBACK.test(hostname)) return `the server of cluster ${name} is plain http: ${server}; unseal keys would cross the network in the clear`;
+  if (protocol === 'http:' && said(proxyUrl)) return `cluster ${name} is reached over plain http, and has a proxy-url; unseal keys would pass it in the clear`;
   if (said(proxyUrl) && !(URL.canParse(proxyUrl!) && PROXIES.test(new URL(proxyUrl!).protocol))) return `the proxy-url of cluster ${name} must be http://, https:// or socks5://`;
   if (said(caData) && said(caFile)) return `cluster ${name} has both certificate-authority and certificate-authority-data`;
   if (skipTLSVerify && (said(caData) || said(caFile))) return `cluster ${name} has a certificate authority and insecure-skip-tls-verify: one of the two is wrong`;

@@ -8,11 +8,11 @@ import type { Cluster } from '../cluster/start.ts';
 /** Says its port, then one line a connection: `connect kubernetes:6443`, `socks kubernetes:6443`, `plain GET /`. It ends with its stdin. */
 const PROXY = `
 const net = require('node:net');
-const [port, mute, login] = process.argv.slice(1);
+const [port, mute, login, cert, key] = process.argv.slice(1);
 process.stdin.resume().on('end', () => process.exit(0));
 const say = (line) => process.stdout.write(line + '\\n');
 const join = (socket, first) => { const far = net.connect(6443, '127.0.0.1', () => { socket.write(first); socket.pipe(far); far.pipe(socket); }); for (const [one, other] of [[socket, far], [far, socket]]) { one.on('error', () => other.destroy()); one.on('close', () => other.destroy()); } };
-const server = net.createServer((socket) => {
+const serve = (socket) => {
   socket.on('error', () => socket.destroy());
   if (mute === 'mute') { say('mute'); return; }
   let all = Buffer.alloc(0); let greeted = false;
@@ -36,7 +36,8 @@ const server = net.createServer((socket) => {
     join(socket, 'HTTP/1.1 200 Connection established\\r\\n\\r\\n');
   };
   socket.on('data', hear);
-});
+};
+const server = cert ? require('node:tls').createServer({ cert: require('node:fs').readFileSync(cert), key: require('node:fs').readFileSync(key) }, serve).on('tlsClientError', () => say('no tls')) : net.createServer(serve);
 server.listen(Number(port), '127.0.0.1', () => say(String(server.address().port)));
 `;
 
@@ -47,9 +48,18 @@ export interface ConnectProxy {
   close(): Promise<void>;
 }
 
-/** @param mute takes connections and says nothing @param login `user:password` that it wants */
-export async function startProxy({ nsenter }: Cluster, { port = 0, mute = false, login = '' }: { readonly port?: number; readonly mute?: boolean; readonly login?: string } = {}): Promise<ConnectProxy> {
-  const [program, ...args] = [...nsenter, process.execPath, '-e', PROXY, String(port), mute ? 'mute' : 'speaks', login];
+interface ProxyOptions {
+  readonly port?: number;
+  /** Takes connections and says nothing. */
+  readonly mute?: boolean;
+  /** `user:password` that it wants. */
+  readonly login?: string;
+  /** Files; undefined: in the clear. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+export async function startProxy({ nsenter }: Cluster, { port = 0, mute = false, login = '', tls }: ProxyOptions = {}): Promise<ConnectProxy> {
+  const [program, ...args] = [...nsenter, process.execPath, '-e', PROXY, String(port), mute ? 'mute' : 'speaks', login, tls?.cert ?? '', tls?.key ?? ''];
   const child: ChildProcess = spawn(program!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines: string[] = [];
   const reader = createInterface({ input: child.stdout! });

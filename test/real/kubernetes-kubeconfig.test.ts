@@ -20,6 +20,22 @@ const BEHIND = 'https://kubernetes:6443';
 const RUN_WITHIN_MS = 60_000;
 const V1 = 'client.authentication.k8s.io/v1';
 
+/** What a program said that was asked something and given `answer`. */
+async function answered(words: readonly string[], question: string, answer: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const [first, ...args] = words;
+  const child = spawn(first!, args, { stdio: ['pipe', 'pipe', 'pipe'], env, timeout: RUN_WITHIN_MS, killSignal: 'SIGKILL' });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const before = said;
+    said += text;
+    if (!before.includes(question) && said.includes(question)) child.stdin.write(answer);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { said += text; });
+  child.stdin.on('error', () => undefined);
+  await once(child, 'close');
+  return said;
+}
+
 interface Ended { readonly code: number | null; readonly out: string; readonly err: string }
 interface Seen extends Ended { readonly api: boolean; readonly vault: boolean; readonly text: string }
 type Env = Readonly<Record<string, string>>;
@@ -135,6 +151,17 @@ function kubeconfigTests(): void {
     await bothTake(['--kubeconfig', certificates]);
   });
 
+  it('an exec plug-in that asks a person has the terminal, as with kubectl', async () => {
+    const config = kubeconfig('exec/person', { user: execUser(plugin('person', `printf 'the word? ' >&2; read word; [ "$word" = sesame ] && ${gives({ token })}`), { interactiveMode: 'IfAvailable' }) });
+    const atTerminal = (words: readonly string[]) => answered([...cluster.nsenter, 'script', '-qefc', words.map((word) => `'${word}'`).join(' '), '/dev/null'], 'the word?', 'sesame\n', { PATH: process.env['PATH'] ?? '', HOME: at('home') });
+    const [ours, theirs] = await Promise.all([
+      atTerminal([process.execPath, program, 'status', '-i', at('hosts.json'), '--kubeconfig', config]),
+      atTerminal([cluster.kubectl, 'get', 'statefulsets', '-n', 'vault', '--kubeconfig', config]),
+    ]);
+    assert.match(theirs, /the word\?[\s\S]*vault +\d\/1/);
+    assert.match(ours, /the word\?[\s\S]*vault-0 +(?:uninitialised|active)/);
+  });
+
   it('an exec plug-in whose token is refused is asked once more, and its new one is taken', async () => {
     const command = plugin('second', `if [ -e "$0.asked" ]; then ${gives({ token })}; else : > "$0.asked"; ${gives({ token: 'revoked-in-the-meantime' })}; fi`);
     const seen = await status(['--kubeconfig', kubeconfig('exec/second', { user: execUser(command) })]);
@@ -221,6 +248,8 @@ function kubeconfigTests(): void {
     const proxy = await startProxy(cluster);
     const guarded = await startProxy(cluster, { login: 'me:let-me-in' });
     const mute = await startProxy(cluster, { mute: true });
+    const withTls = (name: string) => startProxy(cluster, { tls: { cert: join(cluster.folder, 'pki', `${name}.crt`), key: join(cluster.folder, 'pki', `${name}.key`) } });
+    const [covered, strange] = await Promise.all([withTls('kube-apiserver'), withTls('front-proxy')]);
     try {
       const through = (name: string, url: string) => ['--kubeconfig', kubeconfig(`proxy/${name}`, { cluster: { ...trusted(), server: BEHIND, 'proxy-url': url } })];
       // One that takes the connection and says nothing ends a run with that, and nothing of it stays.
@@ -239,11 +268,16 @@ function kubeconfigTests(): void {
       await bothRefuse(through('no-login', `http://me:let-me-out@127.0.0.1:${guarded.port}`), /through the proxy http:\/\/127\.0\.0\.1:\d+ \(proxy-url\)\) does not answer: the proxy answers 407/, 8);
       await bothRefuse(through('closed', 'http://127.0.0.1:1'), /through the proxy http:\/\/127\.0\.0\.1:1 \(proxy-url\)\) does not answer: ECONNREFUSED/, 8);
       await bothRefuse(through('strange', 'ftp://127.0.0.1:1'), /the proxy-url of cluster c must be http:\/\/, https:\/\/ or socks5:\/\//, 2);
+      // One that is spoken to over TLS is known by the cluster's authority.
+      assert.doesNotMatch((await bothTake(through('https', `https://127.0.0.1:${covered.port}`))).err, /Warning/);
+      const tls = covered.seen();
+      assert.ok(tls.length >= 3 && tls.every((line) => line === 'connect kubernetes:6443'), tls.join('\n'));
+      await bothRefuse(through('strange-https', `https://127.0.0.1:${strange.port}`), /TLS failed/, 8);
       const { code, text, tookMs } = await silent;
       assert.match(text, /through the proxy \S+ \(proxy-url\)\) does not answer/);
       assert.equal(code, 8, text);
       assert.ok(tookMs < 40_000, String(tookMs));
-    } finally { await Promise.all([proxy, guarded, mute].map((each) => each.close())); }
+    } finally { await Promise.all([proxy, guarded, mute, covered, strange].map((each) => each.close())); }
   });
 
   it('HTTPS_PROXY and NO_PROXY count as for kubectl, and not where proxy-url is set or the server is on loopback', async () => {
@@ -266,7 +300,27 @@ function kubeconfigTests(): void {
       await bothTake(['--kubeconfig', at('usual')], { HTTPS_PROXY: `http://${address}` });
       await bothTake(['--kubeconfig', kubeconfig('env/bridge', { cluster: { ...trusted(), server: 'https://10.89.0.1:6443' } })], { HTTPS_PROXY: `http://${address}`, NO_PROXY: '10.0.0.0/8' });
       assert.deepEqual(proxy.seen(), []);
+      const whole = await run([process.execPath, program, 'install', '-i', at('hosts.json'), ...behind], { HTTPS_PROXY: `http://${address}` }, [], 'held');
+      assert.equal(whole.code, 0, `${whole.out}${whole.err}`);
+      assert.ok(proxy.seen().length >= 3);
     } finally { await proxy.close(); await other.close(); }
+  });
+
+  it('plain http is taken to loopback, where kubectl proxy listens, and nowhere else', async () => {
+    const [first, ...args] = [...cluster.nsenter, cluster.kubectl, 'proxy', '--port=0', '--kubeconfig', at('usual')];
+    const near = spawn(first!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [line] = await once(near.stdout.setEncoding('utf8'), 'data') as [string];
+      const port = /:(\d+)/.exec(line)?.[1];
+      await bothTake(['--kubeconfig', kubeconfig('near', { cluster: { server: `http://127.0.0.1:${port}` }, user: {} })]);
+      const far = await status(['--kubeconfig', kubeconfig('far', { cluster: { server: 'http://10.89.0.1:8080' }, user: {} })]);
+      assert.equal(far.code, 2, far.text);
+      assert.match(far.text, /plain http: .*; unseal keys would cross the network in the clear/);
+    } finally {
+      const gone = once(near, 'exit');
+      near.kill('SIGTERM');
+      await gone;
+    }
   });
 
   it('in a pod it is the service account that the kubelet mounted there, where no kubeconfig is at hand', async () => {

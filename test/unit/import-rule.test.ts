@@ -36,7 +36,6 @@ const heldBy: Record<string, readonly string[]> = {
   ssh2: ['adapters'],
   '@kubernetes/client-node': ['adapters'],
   ws: ['adapters'],
-  hpagent: ['adapters'],
   'socks-proxy-agent': ['adapters'],
   'node-vault': ['vault'],
   'write-file-atomic': ['adapters'],

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import https from 'node:https';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, it } from 'node:test';
-import { isPassedBy, proxyInWords, proxyTo } from '../../src/adapters/kube-proxy.ts';
+import { agentTo, isPassedBy, proxyInWords, proxyTo } from '../../src/adapters/kube-proxy.ts';
 import { Halt } from '../../src/model/halt.ts';
 
 const server = new URL('https://api.example.com:6443');
@@ -44,5 +47,20 @@ describe('the proxy between us and the API server', () => {
   ];
   it('is passed by where NO_PROXY says so, by Go\'s rules', () => {
     for (const [url, noProxy, passed] of cases) assert.equal(isPassedBy(new URL(url), noProxy), passed, `${url} with NO_PROXY=${noProxy}`);
+  });
+
+  it('is asked for an IPv6 address in brackets, with the login in its own address; what it answers instead of a way is told', async () => {
+    let asked = '';
+    const proxy = createServer((socket) => { socket.once('data', (chunk: Buffer) => { asked = chunk.toString('latin1'); socket.end('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n'); }); });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    try {
+      const to = new URL('https://[fd00::1]:6443');
+      const agent = agentTo(to, proxyTo(to, `http://me:p%40ss@127.0.0.1:${(proxy.address() as AddressInfo).port}`), {}, true);
+      const [error] = await once(https.get(to, { agent }), 'error').catch((error: unknown) => [error]) as [Error];
+      assert.equal(error.message, 'the proxy answers 502');
+      assert.match(asked, /^CONNECT \[fd00::1\]:6443 HTTP\/1\.1\r\n/);
+      assert.match(asked, new RegExp(`proxy-authorization: Basic ${Buffer.from('me:p@ss').toString('base64')}\r\n`));
+    } finally { proxy.close(); }
   });
 });

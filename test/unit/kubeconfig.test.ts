@@ -110,6 +110,9 @@ describe('a kubeconfig', () => {
 
   it('that leads over plain http is for loopback alone, and a bare HOST:PORT is https', () => {
     assert.match(refused({ kubeconfig: file('http', { server: 'http://10.0.0.1:8080' }) }), /plain http.*in the clear/);
+    const through = file('http-proxy', { server: 'http://127.0.0.1:8001' });
+    writeFileSync(through, readFileSync(through, 'utf8').replace('certificate-authority: ca.pem', "proxy-url: 'http://p:1'"));
+    assert.match(refused({ kubeconfig: through }), /plain http, and has a proxy-url/);
     const server = (said: string) => readKubeconfig({ kubeconfig: file('bare', { server: said }), context: undefined }).getCurrentCluster()?.server;
     assert.deepEqual([server('http://127.0.0.1:8001'), server('10.0.0.1:6443'), server('api.example:6443')], ['http://127.0.0.1:8001', 'https://10.0.0.1:6443', 'https://api.example:6443']);
   });
