@@ -8,8 +8,9 @@ import { haltTexts } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { markRejected } from './mark-rejected.ts';
 import { applyOnAll, archived, handsOn, masterOf, sameBytes } from './places.ts';
-import { proveLive, tokenFor } from './prove-live.ts';
+import { tokenFor } from './prove-live.ts';
 import type { NewHeld, Rotating } from './records.ts';
+import { restoredSince } from './restored-since.ts';
 import { leader, rotationCheckpoint } from './start-rekey.ts';
 
 const ROOM_BYTES = 32 << 10;
@@ -57,9 +58,8 @@ async function cancelled(hands: Hands & Prover, address: string, rotating: Rotat
   if (error instanceof Halt) {
     await markRejected(hands, rotating.survey);
     if (left === undefined) await withdraw(hands, rotating);
-    const verdict = left === undefined && rotating.others.length > 0 ? await proveLive(hands, rotating.others) : undefined;
-    if (verdict?.is === 'live') return new Halt(haltTexts.restored([...rotating.keptAt, ...verdict.candidate.sources], inventory), { cause: error });
-    return new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
+    const restored = left === undefined ? await restoredSince(hands, rotating.others, rotating.keptAt, error) : undefined;
+    return restored ?? new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
   }
   return new Halt(haltTexts.rekeyInterrupted(messageOf(error), left, rotating.keptAt, inventory), { cause: error });
 }

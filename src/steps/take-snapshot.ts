@@ -1,11 +1,14 @@
 import type { Step } from '../engine/flow.ts';
 import { reached } from '../engine/survey.ts';
-import type { Hands } from '../engine/world.ts';
+import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
+import { sameShares } from '../model/keys.ts';
+import { markRejected } from './mark-rejected.ts';
 import { handsOn, masterOf, stamp } from './places.ts';
 import { activeOf, reachedNodes, tokenFor } from './prove-live.ts';
 import type { Held, Rotating } from './records.ts';
+import { restoredSince } from './restored-since.ts';
 import { leaveNoForeign } from './start-rekey.ts';
 import { HostError } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
@@ -45,7 +48,7 @@ export const takeSnapshot: Step<Held, Saved> = {
         snapshots.push({ host: manager.name, path });
       } catch (error) {
         // The server's no is the same whichever manager asks.
-        if (error instanceof WireError && error.reached === 'config') throw refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, { cause: error });
+        if (error instanceof WireError && error.reached === 'config') throw await otherLives(hands, held, error) ?? refuse(`${error.message} (where the token is the reason: give another with --token-file FILE)`, { cause: error });
         // The second copy is read from the first: which of the two managers failed is in the error.
         const byManager = error instanceof HostError;
         failures.push({ why: `${byManager ? error.host : manager.name}: ${messageOf(error)}`, by: byManager ? 'manager' : 'vault' });
@@ -56,6 +59,13 @@ export const takeSnapshot: Step<Held, Saved> = {
     return { ...held, snapshots, keptAt: mainsOf(hands, held) };
   },
 };
+
+/** A token that Vault does not know: nothing has proven yet that the shares beside it are the ones of this Vault. */
+async function otherLives(hands: Hands & Prover, held: Held, cause: unknown): Promise<Halt | undefined> {
+  const restored = await restoredSince(hands, held.others.filter(({ set }) => !sameShares(set, held.set)), mainsOf(hands, held), cause);
+  if (restored !== undefined) await markRejected(hands, held.survey);
+  return restored;
+}
 
 function mainsOf(hands: Hands, held: Held): Place[] {
   return reached(held.survey).filter(({ papers }) => papers.some(({ role, is }) => role === 'main' && is === 'set'))

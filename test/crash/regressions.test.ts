@@ -162,6 +162,12 @@ test('Vault restored from before the last rotation: rotate says so and names the
   assert.deepEqual(story, ['rollback:0', 'rotate: halt restored', 'install: done']);
 });
 
+test('Vault restored from before its root token was replaced: rotate says that it was restored, not that its keys are live and no snapshot could be taken', async () => {
+  const { wrong, story } = await history('rotate-1x3-local-roottoken', ['well', 'restore:0']);
+  assert.equal(wrong, undefined, story.join('\n'));
+  assert.deepEqual(story.slice(-2), ['rotate: halt restored', 'install: done']);
+});
+
 test('a node that is sealed between the two questions of the last look is not called open', async () => {
   const { story } = await endsWell('install-1x1', [{ kind: 'node-sealed', on: /^vault v1 GET sys\/health$/, nth: 99 }]);
   assert.deepEqual(story, ['install: halt nodes-closed', 'install: done']);
