@@ -4,10 +4,11 @@ import { chosen, type Experiment, type Trial } from './experiment.ts';
 import { straceMissing } from './file-calls.ts';
 import { makeReady } from './flow.ts';
 import { judged } from './judge.ts';
-import { inLanes } from './lanes.ts';
+import { dealt, inLanes, lanesFor } from './lanes.ts';
 
 /** Raft's own beginning, barrier, seal, mounts and tokens: an init on raft is done after fewer. */
-const MOST_WRITES = 40;
+const MOST_WRITES = 64;
+const LANES = 4;
 
 /** It comes back while vaultctl waits for it, or only for the next run. */
 interface Death { readonly writes: number; readonly backAtOnce: boolean }
@@ -16,11 +17,11 @@ export const vaultInit: Experiment = {
   name: 'vault-init',
   title: 'Vault killed after each fdatasync of its own init',
   missing: straceMissing,
-  trials: (scope) => inLanes([{
+  trials: (scope) => inLanes(lanesFor(scope, LANES).map((index, _at, { length }) => ({
     start: () => KilledWorld.start(),
-    items: async () => chosen([true, false].flatMap((backAtOnce) => Array.from({ length: MOST_WRITES }, (_, index): Death => ({ writes: index + 1, backAtOnce }))), scope),
+    items: async () => dealt(chosen(Array.from({ length: MOST_WRITES }, (_, at): Death => ({ writes: at + 1, backAtOnce: at % 3 === 0 })), scope), index, length),
     strike,
-  }]),
+  }))),
 };
 
 async function strike(world: KilledWorld, { writes, backAtOnce }: Death): Promise<Trial> {
