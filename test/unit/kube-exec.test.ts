@@ -56,7 +56,7 @@ describe('an exec plug-in of a kubeconfig', () => {
 
   it('that hangs is ended with all that it started, in the time that is given', async () => {
     const start = performance.now();
-    const error = await failed(plugin(`sleep 300 & echo $! > '${join(folder, 'pid')}'; wait`), 500);
+    const error = await failed(plugin(`sleep 15 & echo $! > '${join(folder, 'pid')}'; wait`), 500);
     assert.match(error.message, /gave no answer within 0\.5 s, and was ended/);
     assert.ok(performance.now() - start < 5000);
     const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
@@ -98,6 +98,11 @@ describe('a login', () => {
     assert.equal(await header(), 'Bearer one');
     writeFileSync(tokenFile, 'two\n');
     assert.equal(await header(), 'Bearer two');
+  });
+
+  it('says itself whether the server is verified: an environment that turns it off turns nothing off', async () => {
+    const verified = async (skipTLSVerify: boolean) => (await new KubeLogin({ ...cluster, skipTLSVerify }, { name: 'u', token: 't' }, 1000).now()).tls.rejectUnauthorized;
+    assert.deepEqual([await verified(false), await verified(true)], [true, false]);
   });
 
   it('says as whom it acts, with groups and all', async () => {
