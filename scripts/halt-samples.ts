@@ -47,7 +47,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     during: haltTexts.kubernetesForbidden('system:serviceaccount:vault:vaultctl', [{ verb: 'create', group: '', resource: 'serviceaccounts/token', namespace: 'default', name: 'application-sa' }], 'verify: a service account logs in, reads what its policy gives, and nothing else', inventory),
     cluster: haltTexts.kubernetesForbidden(undefined, [{ verb: 'patch', group: 'storage.k8s.io', resource: 'storageclasses', name: 'fast' }], 'bring about what comes before the chart', inventory),
   },
-  podsNotThere: { '': haltTexts.podsNotThere([{ host: 'vault-1', why: 'unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims; PVC data-vault-1 is Pending (storage class fast): storageclass.storage.k8s.io "fast" not found' }], 120, inventory) },
+  podsNotThere: { '': haltTexts.podsNotThere([{ host: 'vault-1', why: 'unschedulable: 0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims; PVC data-vault-1 is Pending (storage class fast): storageclass.storage.k8s.io "fast" not found', ask: 'kubectl -n vault describe pod vault-1' }], 120, inventory) },
   chartFailed: {
     '': haltTexts.chartFailed('helm ended with 1', ['Error: failed to download "hashicorp/vault" at version "0.99.0"'], undefined, inventory),
     missing: haltTexts.chartFailed('helm is not on this machine', ['spawn helm ENOENT'], 'install helm 3 or 4 on the machine that vaultctl runs on, or name it: vault_helm_binary: /path/to/helm', inventory),

@@ -1,7 +1,10 @@
 import type { HaltText } from './halt.ts';
 import { canI, inWords, type KubeRight, ruleOf, shippedIn } from './kube-right.ts';
 
-interface Missing { readonly host: string; readonly why: string }
+/** `ask`: a command that says more of it, or mends it. */
+interface Missing { readonly host: string; readonly why: string; readonly ask?: string }
+
+const ASKS = 3;
 
 /** Where what stands around Vault in Kubernetes is not as the inventory wants it: before init, or after the keys are delivered. */
 export const deployHalts = {
@@ -10,7 +13,7 @@ export const deployHalts = {
     details: missing.map(({ host, why }) => `${host}: ${why}`),
     safe: ['No Vault that answers is initialised yet: no keys are at stake.'],
     notDone: ['Vault was not initialised: what a silent pod would have said is not guessed.'],
-    next: ['mend what stands above', `vaultctl status -i ${inventory}`, `vaultctl install -i ${inventory}   (--timeout SECONDS waits longer; --allow-missing-node POD goes on without one)`],
+    next: [...new Set(missing.flatMap(({ ask }) => ask ?? []))].slice(0, ASKS).concat(['mend what stands above', `vaultctl status -i ${inventory}`, `vaultctl install -i ${inventory}   (--timeout SECONDS waits longer; --allow-missing-node POD goes on without one)`]),
   }),
   kubernetesForbidden: (user: string | undefined, rights: readonly KubeRight[], during: string | undefined, inventory: string): HaltText => ({
     code: 'kubernetes-forbidden', exit: 'unreachable', what: 'Kubernetes refuses vaultctl a right that it needs',

@@ -4,10 +4,11 @@ import { stopWhereAsked } from '../engine/run.ts';
 import { lookAtNode } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { noSet, podReasons } from '../kubernetes/pod-reasons.ts';
-import { findVaultPods } from '../kubernetes/vault-pods.ts';
+import { findVaultPods, type VaultPods } from '../kubernetes/vault-pods.ts';
 import { refuseForbidden } from '../kubernetes/rights.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
+import type { KubernetesSettings } from '../model/settings.ts';
 import { KubeError } from '../ports/kube.ts';
 import { WireError } from '../ports/vault.ts';
 import { diedInItsInit } from '../vault/answers.ts';
@@ -19,7 +20,7 @@ const SAY_EVERY_MS = 3000;
 const WRONG_FOR_MS = 15_000;
 
 interface Waiting {
-  readonly missing: readonly { readonly host: string; readonly why: string }[]; readonly initialised: boolean;
+  readonly missing: readonly { readonly host: string; readonly why: string; readonly ask?: string }[]; readonly initialised: boolean;
   /** Each that is missing is there, and what it needs to be asked is a setting. */
   readonly wrong: boolean;
 }
@@ -69,16 +70,27 @@ async function lookAgain(hands: Hands): Promise<Waiting> {
     const kube = await hands.kube!();
     if (hands.nodes.length === 0) {
       const found = await findVaultPods(kube, kubernetes);
-      return { initialised: false, wrong: false, missing: [{ host: kubernetes.release, why: noSet(found, kubernetes) ?? 'no pod is there yet' }] };
+      return { initialised: false, wrong: false, missing: [{ host: kubernetes.release, why: noSet(found, kubernetes) ?? 'no pod is there yet', ask: mendSet(found, kubernetes) }] };
     }
     const seen = await waitingFor(hands);
     if (seen.missing.length === 0) return seen;
     const reasons = await podReasons(kube, kubernetes);
-    return { ...seen, missing: seen.missing.map(({ host, why }) => ({ host, why: reasons.get(host) ?? why })) };
+    return { ...seen, missing: seen.missing.map(({ host, why }) => askedOf(kubernetes, host, reasons.get(host), why, seen.wrong)) };
   } catch (error) {
     if (!(error instanceof KubeError) || error.reached === 'config') throw error;
     return { initialised: false, wrong: false, missing: [{ host: 'Kubernetes', why: messageOf(error) }] };
   }
+}
+
+/** The question to Kubernetes that says more; of one that runs and answers wrongly, its own words are enough. */
+function askedOf({ namespace }: KubernetesSettings, pod: string, reason: string | undefined, why: string, wrong: boolean): Waiting['missing'][number] {
+  if (reason === undefined && wrong) return { host: pod, why };
+  return { host: pod, why: reason ?? why, ask: reason === undefined ? `kubectl -n ${namespace} logs ${pod} --tail=20` : `kubectl -n ${namespace} describe pod ${pod}` };
+}
+
+function mendSet({ set }: VaultPods, { namespace }: KubernetesSettings): string {
+  if (set?.spec.replicas === 0) return `kubectl -n ${namespace} scale statefulset ${set.metadata.name} --replicas=1   (or as many as it shall have)`;
+  return `kubectl -n ${namespace} get statefulsets --show-labels   (one with other labels? name them in vault_pod_selector)`;
 }
 
 async function waitingFor(eyes: Eyes): Promise<Waiting> {

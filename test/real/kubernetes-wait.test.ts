@@ -56,7 +56,7 @@ function waitTests(): void {
   };
 
   /** The line while it waits and the page at the end say why; what was not done, what comes next; and no key was made. */
-  const givesUp = async (namespace: string, reason: RegExp): Promise<string> => {
+  const givesUp = async (namespace: string, reason: RegExp, ask = `kubectl -n ${namespace} describe pod vault-0\n`): Promise<string> => {
     const { code, out, err } = await install(namespace, GIVES_UP_AFTER_S).ended;
     assert.equal(code, 8, `${out}${err}`);
     assert.match(out, new RegExp(`waiting: .*${reason.source}`), out);
@@ -66,6 +66,7 @@ function waitTests(): void {
     assert.ok(Number(seconds) >= GIVES_UP_AFTER_S && Number(seconds) < GIVES_UP_AFTER_S + 20, seconds);
     assert.match(details, reason);
     assert.match(safe, /no keys are at stake/);
+    assert.ok(next.startsWith(`  ${ask}`), next);
     assert.match(notDone, /Vault was not initialised/);
     assert.ok(next.includes(`vaultctl install -i ${inventory(namespace)} --kubeconfig ${cluster.kubeconfig}   (--timeout SECONDS waits longer`), next);
     assert.ok(!existsSync(keys(namespace)));
@@ -109,8 +110,8 @@ function waitTests(): void {
       givesUp('never-pulled', /vault-0: container vault: ErrImageNeverPull: .*vaultctl\.test\/not-loaded:1/),
       givesUp('unbound', /vault-0: unschedulable: .*; PVC data-vault-0 is Pending \(storage class absent\): storageclass\S* "absent" not found/),
       givesUp('crashing', /vault-0: .*its last words: cannot log in at https:\/\/\[redacted\]@db:5432 with token=\[redacted\] and password: \[redacted\]/),
-      givesUp('scaled-down', /vault: StatefulSet scaled-down\/vault is scaled to 0/),
-      givesUp('empty', /vault: no StatefulSet in namespace empty has pods with app\.kubernetes\.io\/instance=vault,component=server/),
+      givesUp('scaled-down', /vault: StatefulSet scaled-down\/vault is scaled to 0/, 'kubectl -n scaled-down scale statefulset vault --replicas=1'),
+      givesUp('empty', /vault: no StatefulSet in namespace empty has pods with app\.kubernetes\.io\/instance=vault,component=server/, 'kubectl -n empty get statefulsets --show-labels'),
     ]);
     for (const text of told) assert.ok(!text.includes(TOKEN) && !text.includes(TOKEN.slice(4)) && !text.includes(PASSWORD), text);
   });

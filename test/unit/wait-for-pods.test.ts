@@ -113,12 +113,21 @@ describe('waiting for the pods of Vault', () => {
     assert.equal(now(), 60);
     assert.match(haltPage(halt.text), /vault-1: container vault: ImagePullBackOff: Back-off pulling image "vault:9"/);
     assert.doesNotMatch(haltPage(halt.text), /vault-0:/);
+    assert.equal(halt.text.next?.[0], 'kubectl -n vault describe pod vault-1');
+  });
+
+  it('names the log of a Vault that runs and says nothing, and what brings back a set that is scaled to 0', async () => {
+    const silent = sceneOf({ answers: () => ({ statefulsets: set(1), '/pods?': { items: [running('vault-0')] } }), nodes: () => ['vault-0'], answering: () => false });
+    assert.equal((await halted(waitForPods.act(silent.hands, undefined))).text.next?.[0], 'kubectl -n vault logs vault-0 --tail=20');
+    const none = sceneOf({ answers: () => ({ statefulsets: set(0), '/pods?': { items: [] } }), nodes: () => [], answering: () => false });
+    assert.match((await halted(waitForPods.act(none.hands, undefined))).text.next?.[0] ?? '', /^kubectl -n vault scale statefulset vault --replicas=1 {3}\(/);
   });
 
   it('gives up early where each pod answers and a setting keeps us from asking: no waiting mends a wrong CA', async () => {
     const { hands, now } = sceneOf({ answers: () => ({ statefulsets: set(1), '/pods?': { items: [running('vault-0')] } }), nodes: () => ['vault-0'], answering: () => false, says: 'config' });
     const halt = await halted(waitForPods.act(hands, undefined));
     assert.match(haltPage(halt.text), /Not every Vault pod answers within 15 s\n {2}vault-0: vault-0: connection refused/);
+    assert.equal(halt.text.next?.[0], 'mend what stands above');
     assert.equal(now(), 15);
   });
 
