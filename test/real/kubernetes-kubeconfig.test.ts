@@ -216,12 +216,12 @@ function kubeconfigTests(): void {
       [['--kubeconfig', kubeconfig('both', { cluster: { ...trusted(), 'insecure-skip-tls-verify': true } })], /certificate authority and insecure-skip-tls-verify/],
       [['--kubeconfig', kubeconfig('no-ca', { cluster: { server: DIRECT, 'certificate-authority': 'gone.crt' } })], /certificate-authority \S+gone\.crt cannot be read: ENOENT/],
     ];
-    await Promise.all(cases.map(([args, words]) => bothRefuse(args, words, 2)));
-    // kubectl asks localhost:8080 in both of these, and we nobody in any of them.
+    // kubectl refuses them too, some of them by asking localhost:8080 first, and we ask nobody.
+    for (const { code, out } of await Promise.all(cases.map(([args]) => kubectl(args)))) assert.notEqual(code, 0, `kubectl took it: ${out}`);
     const localhost = await startProxy(cluster, { port: 8080 });
     try {
       await Promise.all([
-        ...cases.map(([args, words]) => status(args).then(({ text }) => assert.match(text, words))),
+        ...cases.map(([args, words]) => status(args).then(({ code, text }) => { assert.match(text, words); assert.equal(code, 2, text); })),
         status([]).then(({ code, text }) => { assert.equal(code, 2, text); assert.match(text, /no kubeconfig: .*\.kube\/config is not there/); }),
         status([], { KUBECONFIG: at('gone') }).then(({ code, text }) => { assert.equal(code, 2, text); assert.match(text, /no file of \$KUBECONFIG is there/); }),
       ]);
