@@ -133,7 +133,7 @@ export const haltTexts = {
   finishFirst: (other: 'rotate' | 'install', found: readonly Place[], inventory: string): HaltText => ({
     code: `finish-${other}`, exit: 'resumable', what: other === 'rotate' ? 'A rotation was interrupted: finish the rotation first' : 'An install was interrupted: finish the install first',
     details: places(found).map((place) => `checkpoint: ${place}`), safe: ['The checkpoint and every other file were left as they are.'], notDone: ['Nothing was touched.'],
-    next: [`vaultctl ${other} -i ${inventory}`],
+    next: [`vaultctl ${other} -i ${inventory}`, 'then run the same command again'],
   }),
   foreignRekey: (r: { nonce: string; shares: number; threshold: number; progress: number; required: number; verification: boolean }, inventory: string): HaltText => ({
     code: 'foreign-rekey', exit: 'locked', what: 'A rekey that vaultctl did not begin is in progress',

@@ -151,7 +151,7 @@ export class Exploration {
   }
 
   async #play(start: Start, verb: Verb, rounds: readonly Round[], earlier: readonly Round[] = []): Promise<Outcome> {
-    return note(this.tally, [...earlier, ...rounds], await play(start, verb, rounds, (from, next) => this.#resumes.from(from, next)));
+    return note(this.tally, [...earlier, ...rounds], await play(start, verb, rounds, (from, next, errand) => this.#resumes.from(from, next, errand)));
   }
 }
 

@@ -1,16 +1,16 @@
 import { befall } from './befall.ts';
 import { check, checkDone } from './invariant.ts';
 import type { Start } from './prepare.ts';
-import { describe, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
+import { describe, errandOf, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
 import { formatSchedule, isBetween, type Round } from './schedule.ts';
 import { struck } from './strike.ts';
 
 /** What happens when all that goes wrong has gone wrong: resumed without any fault until it is quiet. */
-export type Afterwards = (start: Start, verb: Verb) => Promise<Outcome>;
+export type Afterwards = (start: Start, verb: Verb, errand?: Verb) => Promise<Outcome>;
 
-export const toTheEnd: Afterwards = async ({ world, seen }, verb) => {
+export const toTheEnd: Afterwards = async ({ world, seen }, verb, errand) => {
   const wrong = check(world, seen);
-  return wrong === undefined ? resume(world, verb, seen) : { wrong, runs: 0, story: [], said: [] };
+  return wrong === undefined ? resume(world, verb, seen, { errand }) : { wrong, runs: 0, story: [], said: [] };
 };
 
 /**
@@ -24,6 +24,7 @@ export async function play(start: Start, first: Verb, rounds: readonly Round[], 
   const said: string[] = [];
   let runs = 0;
   let isQuiet = false;
+  let errand: Verb | undefined;
   const end = (wrong?: string): Outcome => ({ runs, story, said, ...(wrong === undefined ? {} : { wrong }) });
   for (const [index, round] of rounds.entries()) {
     if (isBetween(round)) {
@@ -40,6 +41,11 @@ export async function play(start: Start, first: Verb, rounds: readonly Round[], 
     if (finished.wrong !== undefined) return end(finished.wrong);
     // Nobody is done for good who had company, or below whom a disk or Vault became older meanwhile.
     const inPeace = world.harm === harm && round.every(({ kind }) => kind !== 'second');
+    if (finished.ending.is === 'done' && errand !== undefined && errand !== verb) {
+      verb = errand;
+      isQuiet = false;
+      continue;
+    }
     if (finished.ending.is === 'done') {
       const wrong = inPeace ? await checkDone(world, seen, 'struck') : undefined;
       if (wrong !== undefined) return end(wrong);
@@ -52,9 +58,10 @@ export async function play(start: Start, first: Verb, rounds: readonly Round[], 
     const next = nextAfter(finished.ending, verb, world, seen, true);
     if ('wrong' in next) return end(next.wrong);
     if ('quiet' in next) { isQuiet = true; continue; }
+    errand = errandOf(finished.ending, verb, world) ?? errand;
     verb = next.verb;
   }
   if (isQuiet) return end();
-  const after = await afterwards(start, verb);
+  const after = await afterwards(start, verb, errand);
   return { ...after, runs: after.runs + runs, story: [...story, ...after.story], said: [...said, ...after.said] };
 }

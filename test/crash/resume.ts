@@ -144,19 +144,32 @@ function firstDeed({ said, ending }: Finished): string {
   return ending.is === 'done' ? 'nothing' : describe(ending);
 }
 
+/**
+ * Who was sent away to end another flow first comes back. In a world that nobody harmed all is well by then; where Vault was
+ * restored, equal files on an open node say nothing of that, and only what he came for finds it out.
+ */
+export function errandOf(ending: Ending, verb: Verb, { harm }: World): Verb | undefined {
+  return harm > 0 && ending.is === 'halt' && ending.halt.text.code === 'finish-install' ? verb : undefined;
+}
+
 /** Runs the command again, or the one that a halt names, until all is quiet. */
-export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASleeper = false } = {}): Promise<Outcome> {
+export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASleeper = false, errand: given }: { mayMeetASleeper?: boolean; errand?: Verb | undefined } = {}): Promise<Outcome> {
   const story: string[] = [];
   const said: string[] = [];
   let resumedAt = '';
   let verb = start;
   let acceptRestored = false;
+  let errand = given;
   for (let runs = 1; runs <= MOST_RUNS; runs += 1) {
     const finished = await watched(world, verb, seen, acceptRestored ? { flags: { acceptRestored } } : {});
     story.push(`${verb}: ${describe(finished.ending)}`);
     said.push(...finished.said.map((line) => `  ${line}`));
     if (runs === 1) resumedAt = firstDeed(finished);
     if (finished.wrong !== undefined) return { wrong: finished.wrong, runs, story, said, resumedAt };
+    if (finished.ending.is === 'done' && errand !== undefined && errand !== verb) {
+      verb = errand;
+      continue;
+    }
     if (finished.ending.is === 'done') {
       const wrong = await checkDone(world, seen, verb);
       return { ...(wrong === undefined ? {} : { wrong }), runs, story, said, resumedAt };
@@ -164,6 +177,7 @@ export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASl
     const next = nextAfter(finished.ending, verb, world, seen, mayMeetASleeper);
     if ('wrong' in next) return { wrong: next.wrong, runs, story, said, resumedAt };
     if ('quiet' in next) return { runs, story, said, resumedAt };
+    errand = errandOf(finished.ending, verb, world) ?? errand;
     acceptRestored ||= finished.ending.is === 'halt' && finished.ending.halt.text.code === 'restored';
     verb = next.verb;
   }

@@ -11,14 +11,15 @@ export class Resumes {
   /** @param tally where distinct worlds are counted */
   constructor({ states }: Tally) { this.#states = states; }
 
-  async from({ world, seen }: Start, verb: Verb): Promise<Outcome> {
+  /** @param errand what the operator came for, where another command is to come first */
+  async from({ world, seen }: Start, verb: Verb, errand?: Verb): Promise<Outcome> {
     const wrong = check(world, seen);
-    const key = `${verb} ${digest(world, seen)}`;
+    const key = `${verb} ${errand ?? ''} ${digest(world, seen)}`;
     this.#states.add(key);
     if (wrong !== undefined) return { wrong, runs: 0, story: [], said: [] };
     const known = this.#outcomes.get(key);
     if (known !== undefined) return known;
-    const outcome = await resume(world, verb, seen);
+    const outcome = await resume(world, verb, seen, { errand });
     // Of a hundred thousand worlds nobody reads what a good run said.
     const kept: Outcome = outcome.wrong === undefined ? { ...outcome, said: [] } : outcome;
     this.#outcomes.set(key, kept);
