@@ -24,8 +24,8 @@ export async function runTests(repository, node, args, env) {
   }
   return run(node, [
     '--test',
-    // Tests of real servers wait about half of their time, for elections and pods: two files more than there are cores.
-    `--test-concurrency=${availableParallelism() + 2}`,
+    // Tests of real servers wait a third of their time, for elections and pods: one file more than there are cores.
+    `--test-concurrency=${availableParallelism() + 1}`,
     // Nothing may hang for ever; the longest file takes a few minutes.
     '--test-timeout=1200000',
     `--test-reporter=${join(repository, 'scripts/test-reporter.mjs')}`,

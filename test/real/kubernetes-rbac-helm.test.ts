@@ -30,12 +30,13 @@ function helmTests(): void {
     mkdirSync(keys, { recursive: true, mode: 0o700 });
     const inventory = join(scratch, 'hosts.json');
     writeFileSync(inventory, JSON.stringify({ managers: { hosts: { localhost: { ansible_connection: 'local' } }, vars: {
-      vault_namespace: 'vault', vault_helm_release: 'vault', vault_kubeconfig: kubeconfig(), vault_helm_chart: chart, vault_helm_binary: helm,
+      // A volume that could not be made at once on a busy machine is tried again after up to two minutes.
+      vault_namespace: 'vault', vault_timeout: 170, vault_helm_release: 'vault', vault_kubeconfig: kubeconfig(), vault_helm_chart: chart, vault_helm_binary: helm,
       vault_helm_values: { server: { image: cluster.images.vault, replicas, address: '$(HOSTNAME).vault-internal', around: true } },
       vault_creds_host_path: join(keys, 'main.json'), vault_creds_init_tmp_path: join(keys, 'init.tmp'), vault_creds_rotate_tmp_path: join(keys, 'rotate.tmp'), vault_snapshot_dir: keys,
     } } }));
     const [program, ...inside] = [...cluster.nsenter, process.execPath, '--input-type=module', '--eval', `const { main: run } = await import(${JSON.stringify(main)}); await run(process.argv.slice(1));`, '--', 'install', '-i', inventory];
-    const child = spawn(program!, inside, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: scratch }, timeout: 180_000 });
+    const child = spawn(program!, inside, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: scratch }, timeout: 240_000 });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => { text += part; });
     child.once('error', reject);
