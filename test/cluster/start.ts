@@ -52,6 +52,8 @@ export interface Cluster {
   readonly auditLog: string;
   /** The path of what it has said so far. */
   readonly logOf: (name: Component) => string;
+  /** Its objects, events and the last words of its components, for the message of a test that waited in vain. */
+  readonly story: () => Promise<string>;
   /** Ends every process, mount, cgroup and file of it. Twice does no harm. */
   readonly stop: () => Promise<void>;
 }
@@ -110,14 +112,19 @@ function clusterIn(folder: string, namespaces: Namespaces, parts: ClusterProgram
   const netns = `/proc/${namespaces.pid}/ns/net`;
   const logOf = (name: string) => join(folder, `${name}.log`);
   const commands = componentCommands(given(folder, namespaces, parts));
+  const kubectlDo: Cluster['kubectlDo'] = async (args, input) => {
+    const [program = '', ...rest] = [...namespaces.nsenter, programs.kubectl, ...args];
+    const running = run(program, rest, { env: { ...process.env, KUBECONFIG: kubeconfig, KUBECACHEDIR: join(folder, 'kubectl-cache') }, maxBuffer: 64 * 1024 * 1024 });
+    running.child.stdin?.on('error', () => undefined).end(input ?? '');
+    return (await running).stdout;
+  };
   return {
     folder, kubeconfig, netns, nsenter: namespaces.nsenter, kubectl: programs.kubectl, helm: programs.helm3, helm4: programs.helm4, logOf, auditLog: auditLogIn(folder),
     images: { pause: images.pause.name, coredns: images.coredns.name, vault: images.vault.name, busybox: images.busybox.name },
-    kubectlDo: async (args, input) => {
-      const [program = '', ...rest] = [...namespaces.nsenter, programs.kubectl, ...args];
-      const running = run(program, rest, { env: { ...process.env, KUBECONFIG: kubeconfig, KUBECACHEDIR: join(folder, 'kubectl-cache') }, maxBuffer: 64 * 1024 * 1024 });
-      running.child.stdin?.on('error', () => undefined).end(input ?? '');
-      return (await running).stdout;
+    kubectlDo,
+    story: async () => {
+      const told = [['get', 'statefulset,pod,pvc,pv', '-A', '-o', 'wide'], ['get', 'events', '-A', '--sort-by=.lastTimestamp']].map((args) => kubectlDo(args).catch((cause: unknown) => (cause as Error).message));
+      return `${(await Promise.all(told)).join('\n')}${lastWords(folder)}`;
     },
     startComponent: (name) => { startInside(namespaces, commands[name], logOf(name)); },
     killComponent: async (name) => {

@@ -166,9 +166,8 @@ describe('Ansible\'s own settings are found and read as Ansible does', () => {
     for (const name of ['the environment over the file', '~/.ansible.cfg', 'kubespray\'s ansible.cfg']) {
       const index = cases.findIndex((each) => each.name === name);
       const { cwd, all: env } = worldOf(cases[index]!, index);
-      const program = `await (await import(${JSON.stringify(join(import.meta.dirname, '../../src/main.ts'))})).main(process.argv.slice(1))`;
       const sources = (cases[index]!.sources ?? []).flatMap((source) => ['-i', source]);
-      const run = spawnSync(process.execPath, ['--input-type=module', '-e', program, 'inventory', '--list', ...sources], { cwd, env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
+      const run = spawnSync(process.execPath, [join(import.meta.dirname, '../../bin/vaultctl.js'), 'inventory', '--list', ...sources], { cwd, env: { PATH: process.env['PATH'], ...env }, encoding: 'utf8' });
       assert.equal(run.status, 0, run.stderr);
       assert.deepEqual(JSON.parse(run.stdout), listed(answers.get(cases[index]!)!.list), name);
     }

@@ -15,7 +15,7 @@ import type { Seen, Sources } from './chart-sources.ts';
 import { makeCertificates } from './vault.ts';
 
 const why = whyNoCluster();
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../../bin/vaultctl.js', import.meta.url));
 const chart = fileURLToPath(new URL('vault-chart', import.meta.url));
 
 function installTests(): void {
@@ -50,7 +50,7 @@ function installTests(): void {
   };
 
   const vaultctl = (...args: string[]) => new Promise<{ code: number | null; text: string }>((resolve, reject) => {
-    const [program, ...inside] = [...cluster.nsenter, process.execPath, '--input-type=module', '--eval', `const { main: run } = await import(${JSON.stringify(main)}); await run(process.argv.slice(1));`, '--', ...args];
+    const [program, ...inside] = [...cluster.nsenter, process.execPath, launcher, ...args];
     const child = spawn(program!, inside, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: scratch }, timeout: 180_000 });
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => { text += part; });

@@ -6,16 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
+import { untilIn } from './kube-until.ts';
 import { auditLines, distinct, grantedBy, manifestOf, namesFor, type RbacObject, usedBy, writeAccountKubeconfig } from './rights.ts';
 import { apply as applyTo, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../../bin/vaultctl.js', import.meta.url));
 /** One account for each way of use, with what its page of docs/kubernetes.md says and nothing beside. */
 const DAILY = 'vault/daily';
 const INSTALL = 'vault/install';
@@ -52,7 +52,7 @@ function rbacTests(): void {
 
   /** vaultctl in the cluster's network as one of the accounts. */
   const start = (account: string, ...args: string[]) => {
-    const [program, ...inside] = [...cluster.nsenter, process.execPath, '--input-type=module', '--eval', `const { main: run } = await import(${JSON.stringify(main)}); await run(process.argv.slice(1));`, '--', ...args, '-i', inventory, '--kubeconfig', kubeconfigOf(account)];
+    const [program, ...inside] = [...cluster.nsenter, process.execPath, launcher, ...args, '-i', inventory, '--kubeconfig', kubeconfigOf(account)];
     const child = spawn(program!, inside, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: scratch } });
     children.add(child);
     const told = { out: '', err: '' };
@@ -69,9 +69,7 @@ function rbacTests(): void {
   };
   const kubectl = (...args: string[]) => cluster.kubectlDo(['-n', 'vault', ...args]);
   const apply = (objects: readonly object[]) => applyTo(cluster, objects);
-  const until = async (what: string, holds: () => Promise<boolean> | boolean, withinMs = 60_000) => {
-    for (const end = Date.now() + withinMs; !(await holds()); await sleep(250)) assert.ok(Date.now() < end, `not within ${withinMs / 1000} s: ${what}`);
-  };
+  const until = untilIn(() => cluster);
   const asked = (account: string) => usedBy(cluster.auditLog, account);
   /** Objects as they stand, but for what the controllers write by themselves. */
   const standing = async () => (await kubectl('get', 'statefulset,pvc', '-o', 'jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.metadata.generation} {.metadata.annotations}{"\\n"}{end}'));

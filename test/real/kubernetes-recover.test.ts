@@ -11,10 +11,11 @@ import { fileURLToPath } from 'node:url';
 import { clusterParts, whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
+import { untilIn } from './kube-until.ts';
 import { apply, namespaceNamed, vaultSet } from './vault-set.ts';
 
 const why = whyNoCluster();
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../../bin/vaultctl.js', import.meta.url));
 
 interface Ended { readonly code: number | null; readonly out: string; readonly err: string }
 
@@ -26,7 +27,7 @@ function recoverTests(): void {
 
   /** vaultctl as a process in the cluster's network, and everything that it printed so far. */
   const start = (...args: string[]) => {
-    const [program, ...inside] = [...cluster.nsenter, process.execPath, '--input-type=module', '--eval', `const { main: run } = await import(${JSON.stringify(main)}); await run(process.argv.slice(1));`, '--', ...args, '-i', inventory];
+    const [program, ...inside] = [...cluster.nsenter, process.execPath, launcher, ...args, '-i', inventory];
     const child = spawn(program, inside, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: scratch } });
     children.add(child);
     const told = { out: '', err: '' };
@@ -37,9 +38,7 @@ function recoverTests(): void {
   };
   const vaultctl = (...args: string[]): Promise<Ended> => start(...args).ended;
   const claims = async () => (await cluster.kubectlDo(['-n', 'vault', 'get', 'pvc', '-o', 'jsonpath={range .items[*]}{.metadata.uid} {end}'])).trim().split(' ');
-  const until = async (what: string, holds: () => Promise<boolean> | boolean, withinMs = 60_000) => {
-    for (const end = Date.now() + withinMs; !(await holds()); await sleep(250)) assert.ok(Date.now() < end, `not within ${withinMs / 1000} s: ${what}`);
-  };
+  const until = untilIn(() => cluster);
 
   before(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'vaultctl-recover-'));

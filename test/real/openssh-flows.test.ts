@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { startSshd } from './sshd.ts';
 import { startVault } from './vault.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const launcher = fileURLToPath(new URL('../../bin/vaultctl.js', import.meta.url));
 
 function run(argv: readonly string[]): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', `const { main: run } = await import(${JSON.stringify(main)}); await run(process.argv.slice(1));`, '--', ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [launcher, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => { text += chunk.toString(); });
   return new Promise((done) => { child.on('close', (code) => { done({ code, text }); }); });
