@@ -4,6 +4,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +46,10 @@ export interface Namespaces {
 export async function openNamespaces(folder: string, pause: string, options: { readonly outlivesUs: boolean }): Promise<Namespaces> {
   const hidden = Object.keys(OWN_PLACES).find((place) => `${folder}/`.startsWith(`${place}/`) || pause.startsWith(`${place}/`));
   if (hidden !== undefined) throw new Error(`a cluster cannot be in ${folder} with its programs at ${pause}: it has a ${hidden} of its own`);
+  return alone(() => opened(folder, pause, options));
+}
+
+async function opened(folder: string, pause: string, options: { readonly outlivesUs: boolean }): Promise<Namespaces> {
   const cgroup = cgroupOf(folder);
   const made = Object.keys(OWN_PLACES).filter((place) => !existsSync(place));
   writeFileSync(join(folder, MADE_PLACES), JSON.stringify(made));
@@ -105,7 +110,7 @@ export async function closeNamespaces(folder: string): Promise<void> {
   const mounted = mounts().filter((path) => path.startsWith(`${folder}/`));
   // Nothing of the cluster's is ever mounted outside of its namespaces; what is, is somebody's data.
   if (mounted.length > 0) throw new Error(`${folder} is left as it is: ${mounted.join(', ')} is mounted there`);
-  leavePlaces(folder);
+  await alone(() => { leavePlaces(folder); });
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -115,6 +120,26 @@ function leavePlaces(folder: string): void {
   const made = madePlaces(folder);
   if (heir === undefined) for (const place of made) removed(place);
   else writeFileSync(join(heir, MADE_PLACES), JSON.stringify([...new Set([...madePlaces(heir), ...made])]));
+}
+
+/**
+ * One cluster at a time on this machine: between its look at the places and its first process nobody could see that it
+ * needs them. A socket without a file is the lock: the kernel takes it back from the dead.
+ */
+async function alone<T>(work: () => T | Promise<T>): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += 20) {
+    const lock = createServer();
+    const isOurs = await new Promise<boolean>((resolve) => { lock.once('error', () => resolve(false)).listen('\0vaultctl-cluster-places', () => resolve(true)); });
+    if (isOurs) {
+      try {
+        return await work();
+      } finally {
+        lock.close();
+      }
+    }
+    if (waitedMs >= 2 * OPEN_WITHIN_MS) throw new Error(`another cluster was being started or ended for ${waitedMs} ms`);
+    await sleep(20);
+  }
 }
 
 /** The folders of all clusters that run. */

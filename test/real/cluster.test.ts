@@ -8,7 +8,7 @@ import process from 'node:process';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { findNamespaces } from '../cluster/namespaces.ts';
+import { closeNamespaces, findNamespaces, openNamespaces } from '../cluster/namespaces.ts';
 import { clusterParts, whyNoCluster } from '../cluster/parts.ts';
 import { type Cluster, startCluster, stopCluster } from '../cluster/start.ts';
 import { notRun } from '../not-run.ts';
@@ -148,6 +148,28 @@ function clusterTests(): void {
 }
 
 function namespaceTests(): void {
+  it('keep their own places while others that needed the same ones begin and end', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'vaultctl-cluster-'));
+    const { programs } = await clusterParts();
+    const inTurn = async (name: string) => {
+      const folder = join(scratch, name);
+      for (let round = 0; round < 8; round += 1) {
+        mkdirSync(folder);
+        const { inside: [program = '', ...args] } = await openNamespaces(folder, programs.pause, { outlivesUs: false });
+        await sleep(round * 7);
+        const { stdout } = await run(program, [...args, 'cat', '/proc/self/mountinfo']);
+        await closeNamespaces(folder);
+        for (const place of ['/var/lib/kubelet', '/tmp/hostpath_pv']) assert.ok(stdout.includes(` ${place} `), `${name}, round ${round}: ${place} was taken from under it`);
+      }
+    };
+    try {
+      await Promise.all(['one', 'two', 'three'].map(inTurn));
+    } finally {
+      for (const name of ['one', 'two', 'three']) await stopCluster(join(scratch, name));
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  });
+
   it('end with a maker that is killed, and what is left of the folder can be cleared', async () => {
     const scratch = mkdtempSync(join(tmpdir(), 'vaultctl-cluster-'));
     const folder = join(scratch, 'cluster');
