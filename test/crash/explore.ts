@@ -55,7 +55,7 @@ export function deathsAt(instant: Instant, tally: Pick<Tally, 'truncated'>): Sch
     if (truncated) tally.truncated += 1;
     for (const choices of all) deaths.push({ kind: 'reboot', at, when, detail: [name, choices] });
   }
-  for (const letter of ['k', 'l', 't']) deaths.push({ kind: 'power', at, when, detail: [letter.repeat(32)] });
+  for (const letter of ['k', 'l', 't', 'z']) deaths.push({ kind: 'power', at, when, detail: [letter.repeat(32)] });
   return deaths;
 }
 

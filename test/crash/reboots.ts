@@ -2,12 +2,12 @@ import type { Choose, SimMachine } from '../sim/disk.ts';
 import type { World } from '../sim/world.ts';
 
 /** Of more combinations than this only the plain patterns and the first ones are tried; the count says so. */
-const MOST_COMBINATIONS = 48;
+const MOST_COMBINATIONS = 64;
 
-/** k, l or t for each unsynced change in the order in which the disk asks: kept, lost, torn. */
+/** k, l, t or z for each unsynced change in the order in which the disk asks: kept, lost, torn, zeroed. */
 export type Choices = string;
 
-const LETTERS: Record<string, string> = { kept: 'k', lost: 'l', torn: 't' };
+const LETTERS: Record<string, string> = { kept: 'k', lost: 'l', torn: 't', zeroed: 'z' };
 
 /** Answers from `choices`; beyond its end with the first option, and notes what could have been. */
 function follow(choices: Choices): { choose: Choose; asked: { options: readonly string[]; taken: number }[] } {

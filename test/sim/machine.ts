@@ -7,8 +7,9 @@ import type { SimDisk } from './disk.ts';
  * - A file's content is safe from the last `sync` of the file on. A name (create, rename, remove, makeFolder) is safe from
  *   the last `syncFolder` of its folder on, and from nothing else: syncing a file does not make its name durable.
  * - `reboot` asks `choose` about each unsynced change: a name is kept or lost (a rename is one change: both of its names or
- *   neither), a content is kept, lost (as it was at its last sync; never synced: empty) or torn (the first half of the new
- *   bytes, the rest of the old). Changes are independent of each other, as POSIX allows.
+ *   neither), a content is kept, lost (as it was at its last sync; never synced: empty), torn (the first half of the new
+ *   bytes, the rest of the old) or zeroed (its new length, and zeros where it grew). Changes are independent of each other,
+ *   as POSIX allows.
  * - Modes, owners and times are never lost. A folder whose name is lost takes everything below it along.
  * - A process that dies (`die`, `reboot`) loses its flocks and guards; whoever waits for a guard gets it. Every later call
  *   of a dead process never returns, as nobody is there to see it return.
@@ -121,7 +122,7 @@ export class SimMachine {
     return found;
   }
 
-  /** Power cut: everybody dies, and each unsynced change is kept, lost or torn as `choose` says. */
+  /** Power cut: everybody dies, and each unsynced change is kept, lost, torn or zeroed as `choose` says. */
   reboot(choose: Choose): void {
     this.#goDown();
     const settled = new Set<Inode>();
@@ -204,8 +205,11 @@ function everyInode(root: Inode, found = new Set<Inode>()): Set<Inode> {
 function settleContent(inode: Inode, path: string, choose: Choose): void {
   const { content, synced } = inode;
   if (Buffer.compare(content, synced) !== 0) {
-    const fate = choose(['kept', 'lost', 'torn'], `the content of ${path}`);
+    // A length that was kept without what was written there reads as zeros (ext4 and xfs, blocks allocated late).
+    const fates = content.length > synced.length ? ['kept', 'lost', 'torn', 'zeroed'] as const : ['kept', 'lost', 'torn'] as const;
+    const fate = choose(fates, `the content of ${path}`);
     if (fate === 'lost') inode.content = synced;
+    if (fate === 'zeroed') inode.content = new Uint8Array([...synced, ...new Uint8Array(content.length - synced.length)]);
     if (fate === 'torn') {
       const half = Math.ceil(content.length / 2);
       inode.content = new Uint8Array([...content.subarray(0, half), ...synced.subarray(half, content.length)]);
