@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import { coverageText, type Explored, reportOf } from './coverage-report.ts';
 import { Exploration } from './explore.ts';
 import { parseRounds } from './schedule.ts';
 import { settingNamed } from './settings.ts';
@@ -25,11 +26,28 @@ export function failuresOf(tally: Tally): string {
 export function claim(text: string, name: string, atLeast: number, explore: (exploration: Exploration) => Promise<Tally>): void {
   if (wanted !== undefined) return;
   test(text, async (context) => {
-    const tally = await explore(new Exploration(settingNamed(name)));
-    context.diagnostic(summary(tally));
-    assert.equal(tally.failures.length, 0, failuresOf(tally));
-    assert.ok(tally.schedules >= atLeast, `only ${tally.schedules} schedules were tried`);
+    isWell(await explore(new Exploration(settingNamed(name))), atLeast, context);
   });
+}
+
+/** The same for a world whose holes are written down: every step × fault × place to resume from is tried, or it is known why nothing falls there. */
+export function claimAll(text: string, name: Explored, atLeast: number): void {
+  if (wanted !== undefined) return;
+  test(`${text}; every step × fault × place to resume from is tried, or it is written down why nothing falls there`, async (context) => {
+    const report = await reportOf(name);
+    const { seen, unexplained, refuted, tally } = report;
+    isWell(tally, atLeast, context);
+    context.diagnostic(coverageText(name, report).split('\n')[0] ?? '');
+    assert.deepEqual(unexplained, [], 'holes that nobody explains');
+    assert.deepEqual(refuted, [], 'seen, although it is written that nothing falls there');
+    assert.ok(seen.size > 100);
+  });
+}
+
+function isWell(tally: Tally, atLeast: number, context: TestContext): void {
+  context.diagnostic(summary(tally));
+  assert.equal(tally.failures.length, 0, failuresOf(tally));
+  assert.ok(tally.schedules >= atLeast, `only ${tally.schedules} schedules were tried`);
 }
 
 /** The schedule that the environment names, where it belongs to this command. */

@@ -1,9 +1,9 @@
-import { dies } from './strike.ts';
-import { deathsAt, livingFaults, trace } from './explore.ts';
-import { digest } from './invariant.ts';
-import { play, toTheEnd } from './play.ts';
-import { copyOf, prepare, type Setting, type Start } from './prepare.ts';
-import type { Outcome, Verb } from './resume.ts';
+import type { PortCall } from '../sim/process.ts';
+import { Exploration } from './explore.ts';
+import type { Setting } from './prepare.ts';
+import type { Outcome } from './resume.ts';
+import type { Schedule } from './schedule.ts';
+import type { Tally } from './tally.ts';
 
 /*
  * Was everything struck everywhere? A cell is a step of the flow × a fault that struck while it ran × where the run that
@@ -19,6 +19,8 @@ export interface Coverage {
   readonly holes: readonly Cell[];
   /** The faults that can strike a call of each step. */
   readonly strikes: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The exploration that filled the cells. */
+  readonly tally: Tally;
 }
 
 const DEATHS = ['die', 'reboot', 'power'];
@@ -26,45 +28,25 @@ export const WENT_ON = 'went on';
 
 /** Every single fault of one world, sorted into cells. */
 export async function coverageOf(setting: Setting): Promise<Coverage> {
-  const { verb } = setting;
-  const start = await prepare(setting);
-  const { calls, instants } = await trace(verb, start);
   const seen = new Map<string, number>();
   const cells: Cell[] = [];
   const strikes = new Map<string, Set<string>>();
-  const stepAt = (at: number) => calls[at]!.step || 'lock';
-  const afterwards = once();
-  const add = (step: string, fault: string, { resumedAt }: Outcome) => {
-    const cell = { step, fault, resumed: resumedAt ?? WENT_ON };
-    cells.push(cell);
-    seen.set(keyOf(cell), (seen.get(keyOf(cell)) ?? 0) + 1);
-  };
+  let calls: readonly PortCall[] = [];
+  const stepOf = ({ kind, at }: Schedule) => (kind !== 'commit' ? calls[at]!.step || 'lock' : setting.verb === 'rotate' ? 'verify-rekey' : 'init-vault');
   const may = (step: string, fault: string) => { strikes.set(step, (strikes.get(step) ?? new Set()).add(fault)); };
-  for (const { index } of calls) for (const death of DEATHS) may(stepAt(index), death);
-  for (const instant of instants) {
-    for (const death of deathsAt(instant, { truncated: 0 })) {
-      const from = copyOf(instant);
-      dies(from, death);
-      add(stepAt(instant.at), death.kind, await afterwards(from, verb));
-    }
-  }
-  for (const fault of livingFaults(calls, verb, setting)) {
-    const step = fault.kind === 'commit' ? (verb === 'rotate' ? 'verify-rekey' : 'init-vault') : stepAt(fault.at);
-    may(step, fault.kind);
-    add(step, fault.kind, await play(copyOf(start), verb, [[fault]], afterwards));
-  }
+  const tally = await new Exploration(setting, {
+    begun: (ofTheRun) => {
+      calls = ofTheRun;
+      for (const { step } of calls) for (const death of DEATHS) may(step || 'lock', death);
+    },
+    ended: (fault: Schedule, { resumedAt }: Outcome) => {
+      const cell = { step: stepOf(fault), fault: fault.kind, resumed: resumedAt ?? WENT_ON };
+      may(cell.step, cell.fault);
+      cells.push(cell);
+      seen.set(keyOf(cell), (seen.get(keyOf(cell)) ?? 0) + 1);
+    },
+  }).all();
   const every = (part: keyof Cell) => [...new Set(cells.map((cell) => cell[part]))];
   const holes = every('step').flatMap((step) => every('fault').flatMap((fault) => every('resumed').map((resumed): Cell => ({ step, fault, resumed })))).filter((cell) => !seen.has(keyOf(cell)));
-  return { seen, holes, strikes };
-}
-
-/** Equal worlds have equal futures: each is resumed once. */
-function once(): (start: Start, verb: Verb) => Promise<Outcome> {
-  const known = new Map<string, Outcome>();
-  return async (start, verb) => {
-    const key = `${verb} ${digest(start.world, start.seen)}`;
-    const outcome = known.get(key) ?? await toTheEnd(start, verb);
-    known.set(key, outcome);
-    return outcome;
-  };
+  return { seen, holes, strikes, tally };
 }

@@ -62,14 +62,22 @@ export function deathsAt(instant: Instant, tally: Pick<Tally, 'truncated'>): Sch
 /** Every n-th of the schedules, from the `offset`-th on. */
 export interface Sample { readonly every?: number; readonly offset?: number }
 
+/** Hears of the run without any fault, and of each single fault of it. */
+export interface Watcher {
+  readonly begun: (calls: readonly PortCall[]) => void;
+  readonly ended: (fault: Schedule, outcome: Outcome) => void;
+}
+
 /** One setting, explored: every schedule of one fault, each end state resumed once. */
 export class Exploration {
   readonly setting: Setting;
   readonly tally: Tally;
   readonly #resumes: Resumes;
+  readonly #watcher: Watcher | undefined;
 
-  constructor(setting: Setting) {
+  constructor(setting: Setting, watcher?: Watcher) {
     this.setting = setting;
+    this.#watcher = watcher;
     this.tally = emptyTally(setting.name);
     this.#resumes = new Resumes(this.tally);
   }
@@ -100,6 +108,8 @@ export class Exploration {
     // A run that mends a death may rightly end in a halt (nobody ever held the keys): what follows is resumed elsewhere.
     const wrong = broken ?? (earlier.length === 0 && ending.is !== 'done' ? `without any fault it ended in ${describe(ending)}` : undefined);
     if (wrong !== undefined) note(this.tally, [...earlier, [{ kind: 'none', at: 0, when: '', detail: [] }]], { wrong, runs: 0, story: [], said: [] });
+    const watcher = earlier.length === 0 ? this.#watcher : undefined;
+    watcher?.begun(calls);
     let count = 0;
     const mine = () => (count += 1) % every === offset % every;
     for (const instant of instants) {
@@ -107,10 +117,15 @@ export class Exploration {
         if (!mine()) continue;
         const after = copyOf(instant);
         dies(after, death);
-        note(this.tally, [...earlier, [death]], await this.#resumes.from(after, verb));
+        const outcome = note(this.tally, [...earlier, [death]], await this.#resumes.from(after, verb));
+        watcher?.ended(death, outcome);
       }
     }
-    for (const fault of livingFaults(calls, verb, this.setting)) if (fault.kind === 'commit' || mine()) await this.#play(copyOf(start), verb, [[fault]], earlier);
+    for (const fault of livingFaults(calls, verb, this.setting)) {
+      if (fault.kind !== 'commit' && !mine()) continue;
+      const outcome = await this.#play(copyOf(start), verb, [[fault]], earlier);
+      watcher?.ended(fault, outcome);
+    }
     return calls.length;
   }
 
