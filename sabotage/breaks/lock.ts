@@ -38,7 +38,7 @@ export const lock: readonly Break[] = [
   },
   {
     name: 'dead-holders-proof-forgotten', danger: 'the orphaned rekey of a dead run becomes a stranger\'s, and every later run refuses',
-    file: 'src/engine/lock.ts', from: 'orphan ??= answer.before?.proof;', to: '', tests: [LOCK, 'test/crash/regressions.test.ts'],
+    file: 'src/engine/lock.ts', from: 'const orphan = left?.proof;', to: 'const orphan: LockWords[\'proof\'] = undefined;', tests: [LOCK, 'test/crash/regressions.test.ts'],
   },
   {
     name: 'foreign-rekey-cancelled', danger: 'the rekey that an operator is in the middle of is thrown away, with the shares that he was given',

@@ -1,4 +1,5 @@
 import { type KeySet, sameShares } from '../model/keys.ts';
+import type { Secret } from '../model/secret.ts';
 import type { Paper, Survey } from './survey.ts';
 import { papersOf } from './survey.ts';
 
@@ -8,7 +9,12 @@ export type Part = 'whole' | 'new' | 'old';
 export interface Source { readonly host: string; readonly path: string; readonly role: Paper['role']; readonly part: Part }
 
 /** One distinct set of shares and everywhere it stands. */
-export interface Candidate { readonly set: KeySet; readonly sources: readonly Source[] }
+export interface Candidate {
+  readonly set: KeySet;
+  readonly sources: readonly Source[];
+  /** Every root token that stands beside these shares; some of them may be revoked. */
+  readonly tokens?: readonly Secret[];
+}
 
 const rank: Record<Paper['role'], number> = { main: 0, rotate: 1, install: 1, sibling: 2, previous: 4 };
 const rankOf = ({ role, part }: Source) => rank[role] + (part === 'old' ? 2 : 0);
@@ -20,11 +26,12 @@ export function candidatesOf(survey: Survey): Candidate[] {
     for (const { set, part } of setsIn(paper)) all.push({ set, source: { host: paper.host, path: paper.path, role: paper.role, part } });
   }
   all.sort((a, b) => rankOf(a.source) - rankOf(b.source));
-  const distinct: { set: KeySet; sources: Source[] }[] = [];
+  const distinct: { set: KeySet; sources: Source[]; tokens: Secret[] }[] = [];
   for (const { set, source } of all) {
     const known = distinct.find((candidate) => sameShares(candidate.set, set));
-    if (known === undefined) distinct.push({ set, sources: [source] });
-    else known.sources.push(source);
+    if (known === undefined) { distinct.push({ set, sources: [source], tokens: [set.rootToken] }); continue; }
+    known.sources.push(source);
+    known.tokens.push(set.rootToken);
   }
   return distinct;
 }

@@ -35,7 +35,8 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
     .toSorted((a, b) => (a.host.name < b.host.name ? -1 : 1));
   const held: { lock: HeldLock; host: string }[] = [];
   const missing: Failure[] = [];
-  let orphan: LockWords['proof'];
+  /** What the last of the dead holders left open: on a manager that it did not reach older words may stand. */
+  let left: LockWords | undefined;
   const dead = new Set<string>();
   let taken: { host: string; by: LockWords | undefined } | undefined;
 
@@ -44,8 +45,9 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
       const answer = await host.lock(path, words);
       if (answer.is === 'taken') { taken ??= { host: host.name, by: answer.by }; return; }
       held.push({ lock: answer.lock, host: host.name });
-      orphan ??= answer.before?.proof;
-      if (answer.before !== undefined) dead.add(answer.before.operation);
+      const { before } = answer;
+      if (before?.proof !== undefined && (left === undefined || before.sinceMs > left.sinceMs)) left = before;
+      if (before !== undefined) dead.add(before.operation);
     } catch (error) {
       if (!(error instanceof HostError)) throw error;
       missing.push(failureOf(host.name, error));
@@ -71,6 +73,7 @@ export async function takeLock(settings: Settings, hosts: readonly HostHands[], 
     const answer = await place?.host.lock(place.path, words);
     return answer?.is === 'held' ? answer.lock : undefined;
   };
+  const orphan = left?.proof;
   const lock = new Majority({ held, needed, words, orphan, again, heirOf: [...dead], inventory: settings.inventory });
   // Our words have just replaced the dead holder's: should we die too, the next must still learn of its orphan.
   if (orphan !== undefined) await lock.proof(orphan).catch(async (error: unknown) => { await lock.release(); throw error; });

@@ -158,10 +158,34 @@ const SNAPSHOT_OR_REMAINS = /^(vault-.*\.snap(\.restoring)?|\.vault-.*\.snap(\.r
  * that a folder of snapshots that cannot be listed never hides the keys.
  * @throws HostError
  */
-export function snapshotsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT); }
+function snapshotsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT); }
 
 /** The same, and what was left by runs that died: while they wrote one, or while they restored it. */
 export function snapshotsAndRemainsOn(sight: ReachedManager): Promise<SnapshotFile[]> { return snapshotFolder(sight, SNAPSHOT_OR_REMAINS); }
+
+/** `vault-TIME-CLUSTER-OPERATION.snap`: the time first, for they are sorted by it; the cluster, for another one may use the same folder. */
+export function snapshotName(time: string, clusterId: string | undefined, operation: string): string {
+  const mark = markOf(clusterId);
+  return `vault-${time}-${mark === undefined ? '' : `${mark}-`}${operation}.snap`;
+}
+
+/** The first eight hex digits of a cluster's id. */
+function markOf(clusterId: string | undefined): string | undefined {
+  const mark = clusterId?.replaceAll(/[^0-9a-f]/g, '').slice(0, 8) ?? '';
+  return mark.length === 8 ? mark : undefined;
+}
+
+/** Whose snapshot it is by its name; undefined where the name does not say (a person copied it there). */
+export function snapshotMark(path: string): string | undefined {
+  return /\/\.?vault-[0-9T-]+Z-([0-9a-f]{8})-[0-9a-f]+\.snap[^/]*$/.exec(path)?.[1];
+}
+
+/** Every snapshot that may be of this cluster: where an about says which it is, those of another are none. @throws HostError */
+export async function ownSnapshots(survey: Survey): Promise<SnapshotFile[]> {
+  const marks = reached(survey).flatMap(({ about }) => markOf(about?.clusterId) ?? []);
+  const found = (await Promise.all(reached(survey).map(snapshotsOn))).flat();
+  return found.filter(({ path }) => { const mark = snapshotMark(path); return mark === undefined || marks.length === 0 || marks.includes(mark); });
+}
 
 /** A snapshot that is there and cannot be looked at is neither none nor one. @throws HostError */
 export function refuseUnseen({ host, path, bytes }: SnapshotFile): void {

@@ -23,12 +23,14 @@ export const lostHalts = {
     notDone: ['Nothing was changed: no file was written, moved or deleted.'],
     next: recovery(inventory, addresses),
   }),
-  initReplyLost: (addresses: readonly string[], intents: readonly { host: string; path: string }[], since: string, inventory: string, torn: readonly { host: string; path: string }[] = []): HaltText => ({
+  initReplyLost: (addresses: readonly string[], intents: readonly { host: string; path: string }[], since: string, inventory: string, torn: readonly { host: string; path: string }[] = [], open: readonly string[] = []): HaltText => ({
     code: 'init-reply-lost', exit: 'lost', what: 'Credentials LOST: the reply of init was lost on its way',
     details: [`The intent in ${all(intents)} (${since}) says that vaultctl was about to initialise Vault at ${addresses.join(', ')}.`,
-      'Vault did initialise itself, and the reply with the keys never reached a disk: nobody ever held these keys.',
+      open.length === 0 ? 'Vault did initialise itself, and the reply with the keys never reached a disk: nobody ever held these keys.'
+        : `Vault is initialised, and unsealed on ${open.join(', ')}: whoever did that had its keys, and no manager has them.`,
       ...torn.map(({ host, path }) => `${host}:${path} is what a power cut left of writing them: cut off, no complete set.`)],
-    safe: ['Nothing is stored in this Vault: nobody could unseal it. Starting over loses nothing.'],
+    safe: [open.length === 0 ? 'Nothing is stored in this Vault: nobody could unseal it. Starting over loses nothing.'
+      : `Nothing is lost as long as ${open.join(', ')} runs: do NOT restart or seal it, export the secrets first, with any living token.`],
     notDone: ['Nothing was changed.'],
     next: [`Did somebody initialise it by hand since then? Then they hold the keys: vaultctl recover --import FILE -i ${inventory}`,
       'Otherwise empty this Vault (stop it, move its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back), then:',
@@ -39,7 +41,8 @@ export const lostHalts = {
     code: 'cannot-tell', exit: 'undelivered', what: 'No live keys found, and not every manager could be asked: this cannot be told from a loss',
     details: missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`])),
     safe: ['The keys may be on the managers that did not answer: unreachable is never absent.'],
-    notDone: ['Nothing was changed.'], next: ['bring those managers back, then run the same command again', `vaultctl status -i ${inventory}`],
+    notDone: ['Nothing was changed.'], next: ['bring those managers back, then run the same command again', `vaultctl status -i ${inventory}`,
+      `where one is gone for good, and its disk too: take it out of ${inventory}, then run the same command again`],
   }),
   everyManagerFirst: (missing: readonly { host: string; why: string; mend?: string | undefined }[], flow: string, inventory: string): HaltText => ({
     code: 'every-manager-first', exit: 'undelivered', what: `Not every manager could be asked for keys: ${missing.map(({ host }) => host).join(', ')}`,

@@ -145,7 +145,7 @@ export const haltTexts = {
     code: 'conflicting-main', exit: 'refused', what: 'A manager holds keys that are neither live here nor known as older keys of this cluster',
     details: places(found), safe: ['Those files were not changed: they may be the only keys of another cluster.'],
     notDone: ['The live keys were not written over them.'],
-    next: ["if they belong to another cluster, set vault_creds_host_path to a path of this one's own",
+    next: ["if they belong to another cluster, set vault_creds_host_path (and vault_creds_init_tmp_path, vault_creds_rotate_tmp_path) to paths of this one's own",
       `if they are of no use: vaultctl recover --archive -i ${inventory}   (renames what this Vault rejects, deletes nothing), then run the same command again`],
   }),
   unreadable: (found: readonly (Place & { why: string })[], inventory: string): HaltText => ({

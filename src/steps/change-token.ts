@@ -3,6 +3,7 @@ import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { Secret } from '../model/secret.ts';
+import { VaultError } from '../vault/answers.ts';
 import { deliverKeys } from './deliver-keys.ts';
 import { isLiving, tokensBeside, withLivingToken } from './living-token.ts';
 import type { Held } from './records.ts';
@@ -53,5 +54,7 @@ async function tokenNow(hands: Hands, address: string, held: Held): Promise<Secr
   } catch (error) {
     hands.tell({ is: 'warning', text: `tokens of an earlier change could not be searched for: ${messageOf(error)}` });
   }
-  return hands.vault.createRootToken(address, using, NAME);
+  return hands.vault.createRootToken(address, using, NAME).catch((error: unknown) => {
+    throw error instanceof VaultError && error.status === 403 ? new Halt(haltTexts.unproven(`a new root token needs a living one: ${error.message}`, hands.settings.inventory), { cause: error }) : error;
+  });
 }

@@ -6,7 +6,7 @@ import { haltTexts } from '../model/halts.ts';
 import { sameSet } from '../model/keys.ts';
 import { refuseConflicts } from './deliver-keys.ts';
 import { withLivingToken } from './living-token.ts';
-import { missingNodesOf, missingOf } from './places.ts';
+import { missingNodesOf, missingOf, silentOf } from './places.ts';
 import { proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
 import { heldFrom } from './which-keys-live.ts';
@@ -33,6 +33,8 @@ export const chooseCurrent: Fork<Scene, { current: Held }> = {
     const candidates: Candidate[] = candidatesOf(survey);
     const verdict = await proveLive(hands, candidates);
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
+    const silent = silentOf(survey);
+    if (verdict.is === 'none' && silent.length > 0) throw new Halt(haltTexts.cannotTellLost(silent, hands.settings.inventory));
     if (verdict.is === 'none') throw new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), hands.settings.inventory));
     await refuseConflicts(hands, survey, verdict.candidate.set);
     const held = heldFrom(hands, survey, verdict.candidate, candidates);

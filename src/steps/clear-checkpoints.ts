@@ -1,7 +1,7 @@
 import { setsIn } from '../engine/candidates.ts';
 import { each } from '../engine/each-host.ts';
 import type { Step } from '../engine/flow.ts';
-import { type Paper, reached, type ReachedManager, snapshotsAndRemainsOn } from '../engine/survey.ts';
+import { type Paper, reached, type ReachedManager, snapshotMark, snapshotsAndRemainsOn } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
@@ -41,11 +41,16 @@ function clearing(hands: Hands, held: Held, sight: ReachedManager): FileOperatio
   return [...written, ...found];
 }
 
-/** Kept until the next rotation has a snapshot of its own, on two managers, and has ended well. */
+/**
+ * Kept until the next rotation has a snapshot of its own, on two managers, and has ended well. Another cluster's in the
+ * same folder, and what a person put there, are not ours to delete: they may be all that brings that cluster back.
+ */
 async function olderSnapshots({ snapshots, survey }: Held): Promise<Place[]> {
   if (snapshots === undefined || snapshots.length === 0) return [];
   const found = await each(reached(survey), snapshotsAndRemainsOn);
-  return found.flatMap((outcome) => (outcome.is === 'ok' ? outcome.value : [])).filter((old) => !snapshots.some(({ host, path }) => host === old.host && path === old.path));
+  const marks = snapshots.map(({ path }) => snapshotMark(path)).filter((mark) => mark !== undefined);
+  const ours = found.flatMap((outcome) => (outcome.is === 'ok' ? outcome.value : [])).filter(({ path }) => marks.includes(snapshotMark(path) ?? ''));
+  return ours.filter((old) => !snapshots.some(({ host, path }) => host === old.host && path === old.path));
 }
 
 function isHeldElsewhere(paper: Paper, held: Held): boolean {

@@ -22,8 +22,8 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
     look: async (eyes, held) => {
       if (held.fromCheckpoint || missingOf(eyes, held.survey).length > 0) return { is: 'pending' };
       const bytes = formatKeyFile(held.set);
-      const every = reached(held.survey).every((sight) => holds(sight, bytes) && sight.about !== undefined && sight.about.rejectedAt === undefined && !paperOf(sight, 'main')!.tooOpen && looseBeside(sight).length === 0);
-      return every ? { is: 'done', out: held } : { is: 'pending' };
+      const every = reached(held.survey).every((sight) => holds(sight, bytes) && !paperOf(sight, 'main')!.tooOpen && looseBeside(sight).length === 0);
+      return every && await isDescribed(held) ? { is: 'done', out: held } : { is: 'pending' };
     },
     act: async (hands, wanted) => {
       await refuseConflicts(hands, wanted.survey, wanted.set, wanted.replaces);
@@ -40,6 +40,21 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
       return { ...held, keptAt: managers.map(({ manager }) => ({ host: manager.name, path: manager.paths.main })) };
     },
   };
+}
+
+/** Every about says what is so: `verify` refuses any other, and sends the operator here for a new one. */
+async function isDescribed({ survey, set }: Held): Promise<boolean> {
+  const id = clusterIdOf(survey);
+  for (const { about } of reached(survey)) {
+    if (about === undefined || about.rejectedAt !== undefined || (id !== undefined && about.clusterId !== id) || !(await aboutNames(about, set, 'current'))) return false;
+  }
+  return true;
+}
+
+/** As the nodes call it; undefined where none is open. */
+function clusterIdOf(survey: Survey): string | undefined {
+  const told = survey.nodes.find((node) => node.reached && node.status.clusterId !== undefined);
+  return told?.reached === true ? told.status.clusterId : undefined;
 }
 
 function holds(sight: ReachedManager, bytes: Uint8Array): boolean {
@@ -83,8 +98,10 @@ const isLive = (held: Held, paper: Paper | undefined) => paper?.is === 'set' && 
 function keptInstead(hands: Hands, held: Held, sight: ReachedManager, main: Paper | undefined): { previous: FileOperation[]; aside: FileOperation[] } {
   const path = sight.manager.paths.previous;
   const keep = (set: KeySet) => (hands.settings.keepPrevious > 0 ? [previous(path, set)] : []);
-  if (main === undefined || isLive(held, main)) return { previous: held.replaces === undefined || keepsAlready(sight, held.replaces) ? [] : keep(held.replaces), aside: [] };
-  if (main.is !== 'set') return { previous: [], aside: setAside(main, hands.clock) };
+  const replaced = held.replaces === undefined || keepsAlready(sight, held.replaces) ? [] : keep(held.replaces);
+  if (main === undefined || isLive(held, main)) return { previous: replaced, aside: [] };
+  // The checkpoint may be the only place left of what it replaced: it is deleted in the end because previous holds that.
+  if (main.is !== 'set') return { previous: replaced, aside: setAside(main, hands.clock) };
   const kept = held.replaces ?? main.set;
   // An ancestor further back than the one kept as previous is nobody's last hope, and still not deleted.
   return { previous: keep(kept), aside: sameShares(main.set, kept) ? [] : setAside(main, hands.clock) };
@@ -102,18 +119,39 @@ function keepsAlready(sight: ReachedManager, set: KeySet): boolean {
  * @throws Halt `conflicting-main` before anything is written anywhere.
  */
 export async function refuseConflicts(eyes: Eyes, survey: Survey, live: KeySet, replaces?: KeySet): Promise<void> {
-  const clusterId = survey.nodes.find((node) => node.reached && node.status.clusterId !== undefined);
-  const id = clusterId?.reached === true ? clusterId.status.clusterId : undefined;
   const ancestors = papersOf(survey, 'previous', 'rotate').flatMap((paper) => setsIn(paper).map(({ set }) => set));
   if (replaces !== undefined) ancestors.push(replaces);
   const conflicts: Place[] = [];
   for (const sight of reached(survey)) {
     const main = paperOf(sight, 'main');
     if (main?.is !== 'set' || sameShares(main.set, live) || ancestors.some((set) => sameShares(set, main.set))) continue;
-    const named = await Promise.all(reached(survey).map(async ({ about }) => about !== undefined && (id === undefined || about.clusterId === id) && (await aboutNames(about, main.set))));
-    if (!named.includes(true)) conflicts.push({ host: main.host, path: main.path });
+    if (!await isNamed(survey, main.set)) conflicts.push({ host: main.host, path: main.path });
   }
   if (conflicts.length > 0) throw new Halt(haltTexts.conflictingMain(conflicts, eyes.settings.inventory));
+}
+
+/**
+ * The same of rotate checkpoints: one that holds neither the live set nor an older one of ours may be another cluster's,
+ * whose inventory names the same path, and the only place of keys that are live there.
+ * @throws Halt `conflicting-main`
+ */
+export async function refuseStrangeRotations(eyes: Eyes, survey: Survey, live: KeySet): Promise<void> {
+  const known = [live, ...papersOf(survey, 'previous').flatMap((paper) => setsIn(paper).map(({ set }) => set))];
+  const strange: Place[] = [];
+  for (const paper of papersOf(survey, 'rotate')) {
+    const sets = setsIn(paper).map(({ set }) => set);
+    if (sets.length === 0 || sets.some((set) => known.some((ours) => sameShares(ours, set)))) continue;
+    const named = await Promise.all(sets.map((set) => isNamed(survey, set)));
+    if (!named.includes(true)) strange.push({ host: paper.host, path: paper.path });
+  }
+  if (strange.length > 0) throw new Halt(haltTexts.conflictingMain(strange, eyes.settings.inventory));
+}
+
+/** Some about of this very cluster names the set, as its current one or an ancestor. */
+async function isNamed(survey: Survey, set: KeySet): Promise<boolean> {
+  const id = clusterIdOf(survey);
+  const named = await Promise.all(reached(survey).map(async ({ about }) => about !== undefined && (id === undefined || about.clusterId === id) && (await aboutNames(about, set))));
+  return named.includes(true);
 }
 
 /** One about for all: who we are, and who we were, by fingerprints that open nothing. */

@@ -1,7 +1,7 @@
 import { candidatesOf } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
 import { stopWhereAsked } from '../engine/run.ts';
-import { reached, refuseUnseen, snapshotsOn, type Survey, survey } from '../engine/survey.ts';
+import { ownSnapshots, reached, refuseUnseen, type Survey, survey } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { type Emptying, emptyingOf } from '../kubernetes/emptying-note.ts';
 import { claimsOf, deleteExactly, heldBy, noted, noteEmptying, podsIn, remaining, retainedVolumes, scaleBack, scaleToNothing, vaultSet, type VolumeClaim } from '../kubernetes/emptying.ts';
@@ -175,7 +175,7 @@ async function lastLook(hands: Hands, note: Emptying, flow: string): Promise<voi
 /** A snapshot with something in it, and keys: without either, emptying only destroys. */
 export async function mustBeRestorable(eyes: Eyes, seen: Survey): Promise<void> {
   if (candidatesOf(seen).length === 0) throw new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
-  const snapshots = (await Promise.all(reached(seen).map(snapshotsOn))).flat();
+  const snapshots = await ownSnapshots(seen);
   if (snapshots.some(({ bytes }) => bytes !== undefined && bytes > 0)) return;
   for (const snapshot of snapshots) refuseUnseen(snapshot);
   throw noSnapshot(eyes, seen);

@@ -79,8 +79,8 @@ async function becameInitialised(hands: Hands, address: string): Promise<boolean
   }
 }
 
-export function initReplyLost(eyes: Pick<Hands, 'nodes' | 'settings'>, intents: readonly Place[], since: string, torn: readonly Place[] = []): Halt {
-  return new Halt(haltTexts.initReplyLost(eyes.nodes.map(({ address }) => address), intents, since, eyes.settings.inventory, torn));
+export function initReplyLost(eyes: Pick<Hands, 'nodes' | 'settings'>, intents: readonly Place[], since: string, torn: readonly Place[] = [], open: readonly string[] = []): Halt {
+  return new Halt(haltTexts.initReplyLost(eyes.nodes.map(({ address }) => address), intents, since, eyes.settings.inventory, torn, open));
 }
 
 /** The master's disk, then every other manager's, round and round; the terminal is the last resort and asks first. */

@@ -1,8 +1,10 @@
-import { isIntent } from '../engine/candidates.ts';
+import { parseCheckpoint } from '../credentials/checkpoint.ts';
+import { isIntent, setsIn } from '../engine/candidates.ts';
 import { each, type Failure, failureOf } from '../engine/each-host.ts';
 import { type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { refuseForbidden } from '../kubernetes/rights.ts';
+import { sameShares } from '../model/keys.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type FileOperation, HostError, type HostHands } from '../ports/hosts.ts';
 
@@ -25,6 +27,11 @@ export function missingOf(eyes: Eyes, survey: Survey): { host: string; why: stri
   return unreachable(survey)
     .filter(({ manager }) => !eyes.settings.allowMissing.includes(manager.name))
     .map(({ manager, error }) => ({ host: manager.name, why: error.message, mend: error.mend }));
+}
+
+/** Every manager that was not reached. `--allow-missing` lets a run do without one; what it holds is not known for that, and a page that calls keys lost must know. */
+export function silentOf(survey: Survey): { host: string; why: string; mend: string | undefined }[] {
+  return unreachable(survey).map(({ manager, error }) => ({ host: manager.name, why: error.message, mend: error.mend }));
 }
 
 /** @throws Halt where a node is silent because Kubernetes refuses us the way to it */
@@ -52,21 +59,31 @@ export interface Written { readonly sight: ReachedManager; readonly readBack: Re
 const copied = new WeakSet<Paper>();
 export const wasCopied = (paper: Paper): boolean => copied.has(paper);
 
-/** What could not be understood may still be all that a person can mend: it stands beside before anything is written over it. */
+/** What could not be understood may still be all that a person can mend, and other keys are somebody's: they stand beside before anything is written over them. */
 function sparing(sight: ReachedManager, operations: readonly FileOperation[], clock: Clock): { all: FileOperation[]; spared: Paper[] } {
   const spared: Paper[] = [];
   const gone = new Set<string>();
   const all = operations.flatMap((operation): FileOperation[] => {
     const paper = gone.has(operation.path) ? undefined : sight.papers.find(({ path }) => path === operation.path);
     gone.add(operation.path);
-    if (operation.do !== 'write' || paper?.is !== 'unreadable' || paper.bytes?.length === 0 || copied.has(paper)) return [operation];
+    if (operation.do !== 'write' || paper === undefined || copied.has(paper) || !wouldGo(paper, operation.bytes)) return [operation];
     spared.push(paper);
     const aside = archived(paper.path, clock.now(), clock.random(2));
     // What no read gives (EIO, far too long) gets a second name; moved away, it would be missing for an instant, and the
     // next read may succeed and find the only durable keys in it.
-    return [paper.bytes === undefined ? { do: 'keep', path: paper.path, to: aside } : { do: 'write', path: aside, bytes: paper.bytes, purpose: 'keys' }, operation];
+    const bytes = paper.is === 'blank' ? undefined : paper.bytes;
+    return [bytes === undefined ? { do: 'keep', path: paper.path, to: aside } : { do: 'write', path: aside, bytes, purpose: 'keys' }, operation];
   });
   return { all, spared };
+}
+
+/** What stands in this file would stand nowhere in what is written over it. A checkpoint that Vault rejects may be another cluster's. */
+function wouldGo(paper: Paper, bytes: Uint8Array): boolean {
+  if (paper.is === 'unreadable') return paper.bytes?.length !== 0;
+  if (paper.is !== 'checkpoint') return false;
+  const next = parseCheckpoint(bytes);
+  const kept = next.is === 'checkpoint' ? setsIn({ ...paper, checkpoint: next.checkpoint, bytes }) : [];
+  return setsIn(paper).some(({ set }) => !kept.some((other) => sameShares(other.set, set)));
 }
 
 /** Does each manager's operations, all managers at once, and tells apart who took them and who did not. */

@@ -120,11 +120,12 @@ export async function waitForActive(hands: Hands, withinMs = ACTIVE_WITHIN_MS): 
 }
 
 async function proveOnActive(hands: Hands & Prover, address: string, candidates: readonly Candidate[]): Promise<Verdict> {
-  await cancelOwnOrphan(hands, address, candidates);
+  const token = await tokenAmong(hands, address, candidates);
+  await cancelOwnOrphan(hands, address, token);
   const rejected: Candidate[] = [];
   let cannot: string | undefined;
   for (const candidate of candidates) {
-    const result = await proveOne(hands, address, candidate.set);
+    const result = await proveOne(hands, address, candidate.set, token);
     if (result.is === 'accepted') return { is: 'live', candidate, rejected };
     if (result.is === 'busy') throw new Halt(haltTexts.foreignRekey(result.status, hands.settings.inventory));
     if (result.is === 'cannot') { cannot ??= result.why; continue; }
@@ -134,11 +135,11 @@ async function proveOnActive(hands: Hands & Prover, address: string, candidates:
 }
 
 /** The proof's intent is on the managers before the server knows of it: its orphan is then ours to cancel. */
-export async function proveOne(hands: Hands & Prover, address: string, set: KeySet) {
+export async function proveOne(hands: Hands & Prover, address: string, set: KeySet, token = tokenFor(hands, set)) {
   const status = await hands.vault.sealStatus(address);
   const marks = { shares: status.shares, threshold: status.threshold };
   await hands.lock.proof(marks);
-  const result = await proveByRekey(hands.vault, address, set, tokenFor(hands, set), (nonce) => hands.lock.proof({ ...marks, nonce }));
+  const result = await proveByRekey(hands.vault, address, set, token, (nonce) => hands.lock.proof({ ...marks, nonce }));
   await hands.lock.proof(undefined);
   return result;
 }
@@ -147,10 +148,29 @@ export function tokenFor(hands: Hands, set: KeySet): Secret | undefined {
   return hands.flags.token ?? (set.rootToken.empty ? undefined : set.rootToken);
 }
 
-async function cancelOwnOrphan(hands: Hands, address: string, candidates: readonly Candidate[]): Promise<void> {
+/**
+ * A token with which this server lets a rekey be asked for. Of several on the managers some may be revoked: one was away
+ * while the root token was replaced, or the run died that revoked it. Whose shares it stands beside does not matter.
+ */
+export async function tokenAmong(hands: Hands, address: string, candidates: readonly Candidate[]): Promise<Secret | undefined> {
+  if (hands.flags.token !== undefined) return hands.flags.token;
+  const all = candidates.flatMap(({ set, tokens }) => [set.rootToken, ...(tokens ?? [])]).filter((token) => token.isWord);
+  const tokens = all.filter((token, index) => all.findIndex((other) => other.equals(token)) === index);
+  if (tokens.length < 2) return tokens[0];
+  for (const token of tokens) {
+    try {
+      await hands.vault.rekeyStatus(address, token);
+      return token;
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error;
+    }
+  }
+  return tokens[0];
+}
+
+async function cancelOwnOrphan(hands: Hands, address: string, token: Secret | undefined): Promise<void> {
   const { orphan } = hands.lock;
   if (orphan === undefined) return;
-  const token = candidates[0] === undefined ? hands.flags.token : tokenFor(hands, candidates[0].set);
   try {
     const status = await hands.vault.rekeyStatus(address, token);
     if (!isOrphan(status, orphan)) return;

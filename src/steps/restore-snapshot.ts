@@ -2,7 +2,7 @@ import { formatCheckpoint } from '../credentials/checkpoint.ts';
 import { formatKeyFile, parseKeyFile } from '../credentials/key-file.ts';
 import { type Candidate, candidatesOf } from '../engine/candidates.ts';
 import type { Fork, Step } from '../engine/flow.ts';
-import { papersOf, reached, refuseUnseen, snapshotsOn, type Survey, survey } from '../engine/survey.ts';
+import { ownSnapshots, papersOf, reached, refuseUnseen, type Survey, survey } from '../engine/survey.ts';
 import type { Eyes, Hands, Prover } from '../engine/world.ts';
 import { emptyingOf } from '../kubernetes/emptying-note.ts';
 import { findVaultPods } from '../kubernetes/vault-pods.ts';
@@ -11,7 +11,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { openNode } from '../vault/unseal.ts';
 import { mustBeRestorable, noSnapshot } from './empty-storage.ts';
-import { handsOn, missingOf } from './places.ts';
+import { handsOn, missingOf, silentOf } from './places.ts';
 import { proveLive, waitForActive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
 import { inKubernetes, refuseUnsealed } from './what-to-empty.ts';
@@ -34,7 +34,7 @@ export const isServerEmpty: Fork<undefined, { empty: Scene; standing: Scene; ful
     const seen = await survey(eyes);
     const missing = missingOf(eyes, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'recover --restore-snapshot', eyes.settings.inventory));
-    if (candidatesOf(seen).length === 0) throw new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
+    if (candidatesOf(seen).length === 0) throw silent(eyes, seen) ?? new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
     if (await isBeingEmptied(eyes)) return { to: 'full', record: { survey: seen } };
     return { to: isInitialised(eyes, seen) ? 'standing' : 'empty', record: { survey: seen } };
   },
@@ -64,12 +64,24 @@ export const findSnapshot: Step<Scene, Found> = {
   act: async (_hands, scene) => { throw new Error(`no snapshot among ${scene.survey.managers.length} managers`); },
 };
 
-/** By its name, which begins with its time. @throws HostError where it cannot be looked at. */
+/**
+ * What the rotation in flight says that it took; otherwise by its name, which begins with its time: two operators' clocks
+ * may differ, and a clock may have been put back. @throws HostError where it cannot be looked at.
+ */
 async function newestSnapshot(seen: Survey): Promise<Place | undefined> {
   const name = ({ path }: Place) => path.slice(path.lastIndexOf('/'));
-  const newest = (await Promise.all(reached(seen).map(snapshotsOn))).flat().filter(({ bytes }) => bytes !== 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1))[0];
+  const named = snapshotsInFlight(seen);
+  const isNamed = (place: Place) => named.some(({ host, path }) => host === place.host && path === place.path);
+  const found = (await ownSnapshots(seen)).filter(({ bytes }) => bytes !== 0).toSorted((a, b) => (name(a) < name(b) ? 1 : -1));
+  const newest = found.find(isNamed) ?? found[0];
   if (newest !== undefined) refuseUnseen(newest);
   return newest;
+}
+
+/** A checkpoint of an older generation than main came back with a manager that was away: what it names is older too. */
+function snapshotsInFlight(seen: Survey): readonly Place[] {
+  const generation = Math.max(0, ...reached(seen).map(({ about }) => about?.generation ?? 0));
+  return papersOf(seen, 'rotate').flatMap((paper) => (paper.is === 'checkpoint' && (paper.checkpoint.meta?.generation ?? 0) >= generation ? paper.checkpoint.meta?.snapshots ?? [] : []));
 }
 
 /**
@@ -136,6 +148,8 @@ export const opensOrFull: Fork<Scene, { keysHeld: Held; found: Found; full: Scen
     if (record !== undefined) return { to: 'keysHeld', record };
     const begun = await begunBefore(hands, seen);
     if (begun !== undefined) return { to: 'found', record: begun };
+    const unasked = silent(hands, seen);
+    if (unasked !== undefined) throw unasked;
     if (hands.settings.kubernetes === undefined) throw notEmpty(hands, seen);
     const after = await survey(hands);
     refuseUnsealed(hands, after.nodes, 'recover --restore-snapshot');
@@ -155,6 +169,12 @@ async function opening(hands: Hands & Prover, seen: Survey): Promise<Held | unde
   const verdict = await proveLive(hands, candidates);
   if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
   return verdict.is === 'none' ? undefined : held(heldFrom(hands, seen, verdict.candidate, candidates));
+}
+
+/** A manager that was allowed to be missing may hold what opens this Vault as it is: then nothing speaks for emptying it. */
+function silent(eyes: Eyes, seen: Survey): Halt | undefined {
+  const managers = silentOf(seen);
+  return managers.length === 0 ? undefined : new Halt(haltTexts.cannotTellLost(managers, eyes.settings.inventory));
 }
 
 function notEmpty(hands: Hands, seen: Survey): Halt {

@@ -76,7 +76,8 @@ export async function leaveNoForeign(hands: Hands, address: string, token: Retur
   await hands.lock.proof(undefined);
 }
 
-async function statusOf(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<RekeyStatus> {
+/** @throws Halt `unproven` where the server will not say without another token */
+export async function statusOf(hands: Hands, address: string, token: ReturnType<typeof tokenFor>): Promise<RekeyStatus> {
   try {
     return await hands.vault.rekeyStatus(address, token);
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { Step } from '../engine/flow.ts';
-import { reached } from '../engine/survey.ts';
+import { reached, snapshotName } from '../engine/survey.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
@@ -31,9 +31,11 @@ export const takeSnapshot: Step<Held, Saved> = {
     const { storageType } = active.status;
     if (storageType !== undefined && storageType !== 'raft') throw refuse(`the storage "${storageType}" has no snapshots`);
     const token = tokenFor(hands, held.set);
-    await leaveNoForeign(hands, active.node.address, token);
+    await leaveNoForeign(hands, active.node.address, token).catch(async (error: unknown) => {
+      throw error instanceof Halt && error.text.code === 'unproven' ? await otherLives(hands, held, error) ?? error : error;
+    });
     if (token === undefined) throw refuse('a snapshot needs a token, and the root token is gone: give one with --token-file');
-    const name = `vault-${stamp(hands.clock.now())}-${hands.operation}.snap`;
+    const name = snapshotName(stamp(hands.clock.now()), active.status.clusterId, hands.operation);
     const master = masterOf(hands, held.survey);
     const order = [master, ...reached(held.survey).filter((sight) => sight !== master)];
     const snapshots: Place[] = [];

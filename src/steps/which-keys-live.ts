@@ -9,9 +9,10 @@ import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import { initReplyLost } from './init-vault.ts';
 import { markRejected } from './mark-rejected.ts';
-import { missingOf, searchedIn } from './places.ts';
+import { searchedIn, silentOf } from './places.ts';
 import { activeOf, proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
+import { openIn } from './which-world.ts';
 
 interface Outs { keysHeld: Held; keysReplicated: Held }
 type Answer = Arrival<Outs>;
@@ -41,7 +42,10 @@ export const whichKeysLive: Fork<Scene, Outs> = {
   },
 };
 
-/** Equal mains on every manager that has one, bound to this very cluster by their about: no proof is needed on an unsealed server. */
+/**
+ * Equal mains on every manager that has one, bound to this very cluster by their about: no proof is needed on an unsealed
+ * server. An about that names them among the ancestors says the contrary: these were replaced.
+ */
 async function liveWithoutProof(survey: Survey): Promise<Candidate | undefined> {
   const clusterId = activeOf(survey.nodes)?.status.clusterId;
   if (clusterId === undefined || papersOf(survey, 'install', 'rotate', 'sibling').some((paper) => paper.is !== 'blank')) return undefined;
@@ -49,26 +53,26 @@ async function liveWithoutProof(survey: Survey): Promise<Candidate | undefined> 
   const [first] = mains;
   if (first?.is !== 'set' || !mains.every((main) => main.is === 'set' && sameSet(main.set, first.set))) return undefined;
   const abouts = reached(survey).flatMap(({ about }) => (about === undefined ? [] : [about]));
-  for (const about of abouts) if (about.rejectedAt !== undefined || about.clusterId !== clusterId || !(await aboutNames(about, first.set))) return undefined;
+  for (const about of abouts) if (about.rejectedAt !== undefined || about.clusterId !== clusterId || !(await aboutNames(about, first.set, 'current'))) return undefined;
   return abouts.length === 0 ? undefined : candidatesOf(survey).find(({ set }) => sameShares(set, first.set));
 }
 
 function nothingFound(eyes: Eyes, survey: Survey): Halt {
   const { inventory } = eyes.settings;
-  const missing = missingOf(eyes, survey);
+  const missing = silentOf(survey);
   const unreadable = papersOf(survey, 'main', 'install', 'previous', 'sibling').filter((paper) => paper.is === 'unreadable');
   const intents = papersOf(survey, 'install').filter(isIntent);
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
   // What a power cut left torn was read and is known to be no set; what could not be read at all may be the only one.
   if (unreadable.some(({ role, bytes }) => role !== 'sibling' || bytes === undefined) || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
   const [intent] = intents;
-  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable);
+  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable, openIn(survey));
   return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(survey), inventory));
 }
 
 function rejected(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Halt {
   const { inventory } = hands.settings;
-  const missing = missingOf(hands, survey);
+  const missing = silentOf(survey);
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
   const unreadable = papersOf(survey, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => paper.is === 'unreadable');
   if (unreadable.length > 0) return new Halt(haltTexts.unreadable(unreadable, inventory));

@@ -7,9 +7,11 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
-import { missingOf } from './places.ts';
-import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenFor } from './prove-live.ts';
+import { refuseStrangeRotations } from './deliver-keys.ts';
+import { missingOf, silentOf } from './places.ts';
+import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenAmong } from './prove-live.ts';
 import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
+import { statusOf } from './start-rekey.ts';
 import { heldFrom } from './which-keys-live.ts';
 
 interface Outs { newHeld: NewHeld; committed: Held; calledOff: CalledOff }
@@ -27,15 +29,17 @@ export const whichSetLives: Fork<Scene, Outs> = {
     }
     if (pending !== undefined) {
       hands.tell({ is: 'note', text: `cancelling the rekey that the interrupted rotation left behind (nonce ${pending.nonce}); its shares were never valid` });
-      await hands.vault.rekeyCancel(activeOf(survey.nodes)!.node.address, pending.nonce, anyToken(hands, survey));
+      const { address } = activeOf(survey.nodes)!.node;
+      await hands.vault.rekeyCancel(address, pending.nonce, await tokenAmong(hands, address, byAge(survey)));
     }
     const candidates = byAge(survey);
     if (candidates.length === 0) throw new Halt(haltTexts.unreadable(papersOf(survey, 'rotate', 'main').flatMap((paper) => (paper.is === 'unreadable' ? [paper] : [])), hands.settings.inventory));
     const verdict = await proveLive(hands, candidates);
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
     if (verdict.is === 'none') throw await neither(hands, survey, candidates);
-    // Live, and in no main: the checkpoint that cannot be read may be where it belongs, so every main is written before that is moved.
     const { candidate } = verdict;
+    await refuseStrangeRotations(hands, survey, candidate.set);
+    // Live, and in no main: the checkpoint that cannot be read may be where it belongs, so every main is written before that is moved.
     return isNew(survey, candidate) || !cameFrom(candidate, 'main')
       ? { to: 'committed', record: committedFrom(hands, survey, candidate, candidates) }
       : { to: 'calledOff', record: { survey, live: candidate.set } };
@@ -68,7 +72,7 @@ function committedFrom(eyes: Eyes, survey: Survey, live: Candidate, all: readonl
 async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<RekeyStatus | undefined> {
   const active = activeOf(survey.nodes);
   if (active === undefined) return undefined;
-  const status = await hands.vault.rekeyStatus(active.node.address, anyToken(hands, survey));
+  const status = await statusOf(hands, active.node.address, await tokenAmong(hands, active.node.address, byAge(survey)));
   if (!status.started) return undefined;
   const ours = rotations(survey).some(({ checkpoint: { meta } }) => {
     if (meta?.rekey === undefined) return false;
@@ -77,11 +81,6 @@ async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<Reke
   });
   if (ours || isOrphan(status, hands.lock.orphan)) return status;
   throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
-}
-
-function anyToken(hands: Hands, survey: Survey) {
-  const [first] = byAge(survey);
-  return first === undefined ? hands.flags.token : tokenFor(hands, first.set);
 }
 
 /** The server still waits for the new shares, and we have them: nothing is cancelled, the rotation goes on where it stood. */
@@ -101,7 +100,7 @@ function resumeVerification(hands: Eyes, survey: Survey, pending: RekeyStatus): 
 
 async function neither(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Promise<Halt> {
   const { inventory } = hands.settings;
-  const missing = missingOf(hands, survey);
+  const missing = silentOf(survey);
   if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
   // The proof itself may have opened one.
   const open = (await reachedNodes(hands)).flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));

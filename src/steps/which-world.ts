@@ -5,7 +5,7 @@ import type { Eyes } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { diedInItsInit } from '../vault/answers.ts';
-import { missingNodesOf, missingOf } from './places.ts';
+import { missingNodesOf, missingOf, silentOf } from './places.ts';
 import type { Scene } from './records.ts';
 
 /** Initialised? Yes if any node says so; no only if every configured node answered no. */
@@ -50,7 +50,7 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
 
 /** Where there are keys, or may be, a part of the storage that they are for is missing: then nothing speaks for an init. */
 function refuseWhereInitWasCutOff(eyes: Eyes, seen: Survey): void {
-  if (keysIn(seen).length > 0 || missingOf(eyes, seen).length > 0) return;
+  if (keysIn(seen).length > 0 || silentOf(seen).length > 0) return;
   for (const sight of seen.nodes) {
     if (sight.reached || !diedInItsInit(sight.error)) continue;
     const [intent] = papersOf(seen, 'install').filter(isIntent);
@@ -65,6 +65,11 @@ function refuseWhereKeysAre(eyes: Eyes, seen: Survey): void {
   // What cannot be read may be keys: the page says which, so that nobody looks for keys in a torn intent.
   const places = keysIn(seen).map((paper) => ({ host: paper.host, path: paper.is === 'unreadable' ? `${paper.path} (cannot be read: ${paper.why})` : paper.path }));
   if (places.length > 0) throw new Halt(haltTexts.otherCluster(places, 'vault_creds_host_path', eyes.settings.inventory));
+}
+
+/** Nodes that somebody unsealed: he has, or had, the keys, whatever an intent on a manager says of them. */
+export function openIn(seen: Survey): string[] {
+  return seen.nodes.flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
 }
 
 export function holdsNoKeys(paper: Paper): boolean {

@@ -60,7 +60,8 @@ export const tables: Readonly<Record<'install-2x1' | 'rotate-2x1', Table>> = {
       rows: {
         'copy-checkpoint': { by: 'cut die disk-full fails host-gone host-reboots power reboot reply-lost signal', others: 'what happens to Vault does not stop the delivery; the last look finds it' },
         'went on': { by: 'fails steps-down', others: WENT_ON },
-        'confirm-end': { by: 'node-gone node-restarts-before node-sealed', others: 'what happens to a manager stops the run before the checkpoints are cleared' },
+        'confirm-end': { by: 'node-restarts-before node-sealed', others: 'what happens to a manager stops the run before the checkpoints are cleared' },
+        'deliver-keys': { by: 'node-gone', others: 'only a node that was gone could not say of which cluster the keys are: about is written again' },
       },
     },
     'clear-checkpoints': {

@@ -236,3 +236,8 @@ test('whatever a person has let others read beside main is closed by the next in
     if (name.includes('previous')) assert.deepEqual(folder.names.get(name)!.content, keys);
   }
 });
+
+test('Vault put back to before its root token was replaced, on a server that demands one: rotate says that it was restored, not that nothing can be proven', async () => {
+  const { story } = await endsWell('rotate-1x1-local-openbao-roottoken-twice', ['rollback:0']);
+  assert.ok(story.includes('rotate: halt restored'), story.join('\n'));
+});
