@@ -67,14 +67,33 @@ async function stayUp(world: DemoWorld): Promise<void> {
   files       below ${world.folder}/managerN/etc/kubernetes
   sshd        ${world.sshd.managers.map(({ name, address, port }) => `${name}=${address}:${port}`).join(' ')}
 Ctrl-C ends it and cleans up.`);
-  await new Promise((stop) => { process.once('SIGINT', stop); process.once('SIGTERM', stop); });
-  await world.end();
+  // A signal takes it down (below); until then only the servers live.
+  await new Promise<never>(() => undefined);
 }
+
+/** A signal at any instant leaves nothing behind; a second one (npm, an impatient operator) changes nothing. */
+let ending = false;
+function endOnSignals(): void {
+  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+    process.on(signal, () => {
+      if (ending) return;
+      ending = true;
+      void DemoWorld.endAll().finally(() => { process.exit(code); });
+    });
+  }
+}
+
+endOnSignals();
 
 const flags = process.argv.slice(2);
 const unknown = flags.find((flag) => !['--keep', '--half-commit'].includes(flag));
 if (unknown !== undefined) {
   console.error(`unknown flag ${unknown}; npm run demo -- [--keep | --half-commit]`);
   process.exitCode = 2;
-} else if (flags.includes('--half-commit')) await halfCommit();
-else await mainJob(flags.includes('--keep'));
+} else {
+  // What a scene says of a world that is being taken down is no news.
+  await (flags.includes('--half-commit') ? halfCommit() : mainJob(flags.includes('--keep'))).catch(async (error: unknown) => {
+    if (ending) await new Promise<never>(() => undefined);
+    throw error;
+  });
+}

@@ -15,8 +15,20 @@ export class DemoWorld {
   /** Between vaultctl and Vault; it passes everything on, unless a scene strikes at some request. */
   readonly front: TokenFront;
   readonly inventory: string;
+  readonly #end: () => Promise<void>;
 
-  private constructor(folder: string, vault: Servers, sshd: SshdWorld, front: TokenFront) {
+  /** What has been started and not yet been taken down. */
+  static readonly #standing = new Set<() => Promise<void>>();
+  static #over = false;
+
+  /** Takes down all that stands, as a signal in the middle of a scene wants it; no run is begun after that, nor does one end. */
+  static async endAll(): Promise<void> {
+    DemoWorld.#over = true;
+    for (const end of [...DemoWorld.#standing].toReversed()) await end().catch(() => undefined);
+  }
+
+  private constructor(folder: string, vault: Servers, sshd: SshdWorld, front: TokenFront, end: () => Promise<void>) {
+    this.#end = end;
     this.folder = folder;
     this.vault = vault;
     this.sshd = sshd;
@@ -27,24 +39,34 @@ export class DemoWorld {
 
   static async start(name: string, net: number, managers = 3): Promise<DemoWorld> {
     const folder = mkdtempSync(join(tmpdir(), `vaultctl-demo-${name}-`));
-    const sshd = await startSshd({ world: folder, names: Array.from({ length: managers }, (_, index) => `manager${index + 1}`), net });
+    const parts: (() => Promise<void>)[] = [];
+    const end = async () => {
+      for (const part of parts.splice(0).toReversed()) await part().catch(() => undefined);
+      rmSync(folder, { recursive: true, force: true });
+      DemoWorld.#standing.delete(end);
+    };
+    DemoWorld.#standing.add(end);
     try {
-      const vault = await startVault(join(folder, 'vault'));
-      return new DemoWorld(folder, vault, sshd, await startTokenFront(vault.addresses[0]!, 'plain'));
+      // Named before it stands: a signal meanwhile waits for it and takes it down.
+      const sshds = startSshd({ world: folder, names: Array.from({ length: managers }, (_, index) => `manager${index + 1}`), net });
+      parts.push(async () => (await sshds).stop());
+      const sshd = await sshds;
+      const vaults = startVault(join(folder, 'vault'));
+      parts.push(async () => (await vaults).close());
+      const vault = await vaults;
+      const front = await startTokenFront(vault.addresses[0]!, 'plain');
+      parts.push(() => front.close());
+      return new DemoWorld(folder, vault, sshd, front, end);
     } catch (error) {
-      await sshd.stop();
+      await end();
       throw error;
     }
   }
 
-  async end(): Promise<void> {
-    await this.front.close();
-    await this.vault.close();
-    await this.sshd.stop();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
+  end(): Promise<void> { return this.#end(); }
 
   run(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    if (DemoWorld.#over) return new Promise(() => undefined);
     return shownRun([process.execPath, vaultctl, ...argv, '-i', this.inventory], this.folder, options);
   }
 

@@ -53,7 +53,7 @@ export class Terminal implements Operator {
   #step({ title, mark, note }: Extract<Event, { is: 'step' }>): void {
     if (mark === 'start') {
       this.#current = title;
-      if (this.#fancy) void this.#spin(title);
+      if (this.#fancy && hasWidth()) void this.#spin(title);
       return;
     }
     this.#current = undefined;
@@ -78,7 +78,7 @@ export class Terminal implements Operator {
     const turning = this.#current !== undefined && this.#spinner !== undefined;
     if (turning) this.#spinner?.stop();
     this.#write(stream, text);
-    if (turning && this.#current !== undefined) this.#spinner?.start(this.#current);
+    if (turning && this.#current !== undefined && hasWidth()) this.#spinner?.start(this.#current);
   }
 
   #write(stream: NodeJS.WriteStream, text: string): void { stream.write(`${redact(text)}\n`); }
@@ -120,3 +120,6 @@ export class Terminal implements Operator {
     for (const [signal, note] of this.#handlers) process.off(signal, note);
   }
 }
+
+/** A terminal without a size (ssh -tt without a terminal here, serial lines, expect) has 0 columns: ora would wipe endless lines, deaf to every signal. */
+function hasWidth(): boolean { return (process.stderr.columns ?? 0) > 0; }

@@ -9,7 +9,7 @@ type InventoryFlags = CommonFlags & { list?: boolean; host?: string; graph?: boo
 
 /** The resolved inventory, in the JSON of `ansible-inventory`, or as its tree. */
 export async function inventory(machine: Machine, flags: InventoryFlags, group = 'all'): Promise<number> {
-  if ([flags.list === true, flags.host !== undefined, flags.graph === true, flags.check === true].filter(Boolean).length !== 1) throw new UsageError('inventory wants one of --list, --host NAME, --graph [GROUP] and --check');
+  if ([flags.list === true, flags.host !== undefined, flags.graph === true, flags.check === true].filter(Boolean).length !== 1) throw new UsageError('inventory wants one of --list, --host NAME, --graph [GROUP] and --check', 'vaultctl inventory --check   (says what vaultctl makes of it)');
   if (flags.vars === true && flags.graph !== true) throw new UsageError('--vars belongs to --graph', 'inventory --graph --vars');
   if (flags.check === true) return (await import('./inventory-check.ts')).inventoryCheck(machine, flags);
   const operator = machine.operator({ json: flags.json === true, color: flags.color !== false, verbose: flags.verbose === true, confirm: undefined, quiet: true });

@@ -18,7 +18,7 @@ function common(command: Command): Command {
     .option('--context <name>', 'its context (default: vault_kube_context, the current one)')
     .option('--json', 'one JSON document, or one event a line for flows')
     .option('--timeout <seconds>', 'for each wait (never applied to init, the last update share and verify)')
-    .option('-v, --verbose', 'say more')
+    .option('-v, --verbose', 'say more (inventory --check: names every variable that it passes over)')
     .option('--no-color', 'no colours (also NO_COLOR)');
 }
 
@@ -44,7 +44,7 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     .description('init, unseal and rekey HashiCorp Vault and OpenBao without ever losing the keys')
     .version(version, '-V, --version').enablePositionalOptions().exitOverride()
     .configureOutput({ writeOut: machine.out, writeErr: () => undefined });
-  program.addHelpText('after', '\nExit codes: 0 done, 1 unexpected, 2 usage, 3 credentials LOST, 4 interrupted (run again), 5 a host not reached or not delivered,\n6 another operator, 7 refused for safety, 8 Vault unreachable, 130/143 stopped by a signal at a safe point\n');
+  program.addHelpText('after', '\nExit codes: 0 done, 1 unexpected, 2 usage, 3 credentials LOST, 4 interrupted (run again), 5 a host not reached or not delivered,\n6 another operator, 7 refused for safety, 8 Vault unreachable, 129/130/143 stopped by a signal at a safe point\n');
   const verb = (name: string, description: string) => program.command(name).description(description);
   const flow = async (flags: FlowFlags, name: 'install' | 'rotate' | 'distribute' | 'verify' | 'configure') => {
     const { runNamed } = await import('./flow-verbs.ts');
@@ -66,7 +66,7 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
       code = await (await import('./flow-verbs.ts')).unsealNodes(machine, flags);
     });
   common(verb('status', 'what is where, what is wrong, what to run next')).action(async (flags: CommonFlags) => { code = await (await import('./status.ts')).status(machine, flags); });
-  flowFlags(verb('verify', 'prove without damage that the files on every manager open this Vault')).action((flags: FlowFlags) => flow(flags, 'verify'));
+  flowFlags(verb('verify', 'prove without damage that the files on every manager open this Vault (the proof opens a node that is sealed)')).action((flags: FlowFlags) => flow(flags, 'verify'));
   flowFlags(verb('distribute', 'heal every manager from a copy that is proven live'))
     .option('--accept-restored', 'Vault was restored from before a rotation: make the previous keys the main ones')
     .action((flags: FlowFlags) => flow(flags, 'distribute'));
@@ -98,7 +98,13 @@ export async function runCommand(machine: Machine, argv: readonly string[], vers
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') { machine.err(program.helpInformation()); return 2; }
-    throw new UsageError(error.message.replace(/^error: /, ''), 'see vaultctl --help');
+    throw new UsageError(error.message.replace(/^error: /, ''), `see vaultctl ${verbOf(program, argv)}--help`);
   }
   return code;
+}
+
+/** Whose --help has the flags that were meant. */
+function verbOf(program: Command, argv: readonly string[]): string {
+  const named = program.commands.find((command) => command.name() === argv[0]);
+  return named === undefined ? '' : `${named.name()} `;
 }

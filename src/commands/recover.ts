@@ -154,8 +154,10 @@ async function advise(session: Session): Promise<number> {
   const seen: Survey = { ...found, cluster };
   const verdict = diagnose(seen, settings.inventory);
   const advice = advices(seen, settings.inventory, settings.kubernetes !== undefined);
-  if (flags.json === true) machine.out(`${JSON.stringify({ verdict: verdict.verdict, exit: verdict.code, problems: verdict.problems, next: verdict.next, advice }, undefined, 2)}\n`);
-  else machine.out(`${[`Verdict: ${verdict.verdict}`, ...verdict.problems.map((problem) => `  ${problem}`), ...verdict.next.map((next) => `Next: ${next}`), '', ...advice].join('\n')}\n`);
+  // `status` sends to `recover`; here one is there already.
+  const next = verdict.next.filter((line) => line !== `vaultctl recover -i ${settings.inventory}`);
+  if (flags.json === true) machine.out(`${JSON.stringify({ verdict: verdict.verdict, exit: verdict.code, problems: verdict.problems, next, advice }, undefined, 2)}\n`);
+  else machine.out(`${[`Verdict: ${verdict.verdict}`, ...verdict.problems.map((problem) => `  ${problem}`), ...next.map((line) => `Next: ${line}`), '', ...advice].join('\n')}\n`);
   return verdict.code;
 }
 
@@ -167,7 +169,7 @@ function advices(seen: Survey, inventory: string, kubernetes: boolean): string[]
     ...(initialised ? [verb('--import FILE', 'keys kept elsewhere (paper, a password manager, a backup): proves them on this Vault and delivers them everywhere')] : []),
     ...(keys > 0 ? [verb('--restore-snapshot', initialised
       ? 'after a rekey commit that was cut short (neither set opens): empty the server first, then this brings the data back from the snapshot of the rotation'
-      : 'Vault lost its data, and the managers still hold keys: brings the data back from the newest snapshot')] : []),
+      : 'only where Vault lost its data, and the managers still hold keys: brings the data back from the newest snapshot')] : []),
     ...(keys > 0 ? [verb('--archive', initialised ? 'files that this Vault rejects are renamed, never deleted' : 'files of another cluster or of no use: renamed, never deleted')] : []),
     ...(initialised && kubernetes ? [verb('--reinitialise', 'ALL SECRETS WILL BE LOST: empties this Vault and starts over; refused while anything can still be saved')] : []),
     verb('--unlock', 'a run that hangs holds the lock: shows its holder first'),

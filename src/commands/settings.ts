@@ -62,7 +62,8 @@ export async function readSettings(machine: Machine, flags: CommonFlags, operato
 export function settingsOptions(machine: Machine, flags: CommonFlags): SettingsOptions {
   const number = (flag: string, text: string | undefined) => {
     if (text === undefined) return undefined;
-    if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} wants a whole number, not "${text}"`);
+    if (!/^\d{1,9}$/.test(text)) throw new UsageError(`${flag} wants a whole number, not "${text}"`, `for example ${flag} ${flag === '--timeout' ? 120 : 3}`);
+    if (flag === '--timeout' && Number(text) === 0) throw new UsageError('--timeout 0 waits for nobody: nothing could answer in time', 'for example --timeout 120');
     return Number(text);
   };
   const [count, threshold, timeout] = [number('--shares', flags.shares), number('--threshold', flags.threshold), number('--timeout', flags.timeout)];

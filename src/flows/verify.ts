@@ -10,7 +10,7 @@ export interface VerifyStates { asked: undefined; standing: Scene; equal: Proven
 const { arrow, fork } = arrowsOf<VerifyStates>();
 
 export const verify: Flow<VerifyStates> = {
-  name: 'verify', title: 'prove without damage that the files on every manager open this Vault', start: 'asked', end: 'done',
+  name: 'verify', title: 'prove without damage that the files on every manager open this Vault (the proof opens a node that is sealed)', start: 'asked', end: 'done',
   arrows: [
     fork('asked', mustStand('verify'), 'standing'),
     arrow('standing', compareFiles, 'equal'),

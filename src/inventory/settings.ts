@@ -50,6 +50,7 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
   for (const { host } of readings) warnOnce(inventory, unknownVariables(inventory.variablesOf(host)));
   const named = agreed(readings, (reading) => reading.text('vault_cluster_name')) ?? agreed(readings, (reading) => reading.text('vault_release_name', 'vault_helm_release'));
   const kubernetes = kubernetesSettings(inventory, readings, { ...options.kubernetes, home: options.home });
+  const vault = vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }, kubernetes !== undefined && kubernetes.reach !== 'address');
   const seconds = agreed(readings, (reading) => reading.whole(1, 86_400, 'vault_timeout'));
   return {
     clusterName: named?.value ?? group.name,
@@ -58,14 +59,14 @@ function settings(inventory: Inventory, options: SettingsOptions): Settings {
     master: masterOf(inventory, group, managers, options),
     limited: options.limit !== undefined,
     keepPrevious: agreed(readings, (reading) => reading.whole(0, 100, 'vault_creds_keep_previous'))?.value ?? 1,
-    vault: vaultSettings(inventory, readings, { ...options.fallbacks, home: options.home }, kubernetes !== undefined && kubernetes.reach !== 'address'),
+    vault,
     kubernetes,
     deployment: deploymentFrom(inventory, readings, options.home, kubernetes),
     configuration: configurationFrom(inventory, readings),
     shares: shareSettings(inventory, readings, options.shares ?? {}),
     timeoutMs: options.timeoutMs ?? (seconds === undefined ? defaultTimeoutMs : seconds.value * 1000),
     allowMissing: known('--allow-missing', options.allowMissing ?? [], managers.map((manager) => manager.name)),
-    allowMissingNodes: options.allowMissingNodes ?? [],
+    allowMissingNodes: knownNodes(options.allowMissingNodes ?? [], vault.addresses),
   };
 }
 
@@ -113,6 +114,13 @@ function masterOf(inventory: Inventory, group: Group, managers: readonly Manager
 function known(flag: string, names: readonly string[], managers: readonly string[]): readonly string[] {
   const unknown = names.find((name) => !managers.includes(name));
   if (unknown !== undefined) throw new UsageError(`${flag} ${unknown}: no such manager`, `Managers: ${managers.join(', ')}`);
+  return names;
+}
+
+/** Pods are found later, and one that is gone for good has no name any more. */
+function knownNodes(names: readonly string[], addresses: readonly string[]): readonly string[] {
+  const unknown = addresses.length === 0 ? undefined : names.find((name) => !addresses.includes(name));
+  if (unknown !== undefined) throw new UsageError(`--allow-missing-node ${unknown}: no such Vault node`, `Nodes: ${addresses.join(', ')}`);
   return names;
 }
 

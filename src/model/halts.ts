@@ -51,15 +51,16 @@ export const haltTexts = {
     next: [`mend the above (a full disk?), then: ${command(flow, inventory)}`, `vaultctl status -i ${inventory}`],
   }),
   noMajority: (held: number, needed: number, missing: readonly Missing[], inventory: string): HaltText => ({
-    code: 'no-majority', exit: 'undelivered', what: `Only ${held} of the ${needed} managers that the lock needs can be reached`,
+    code: 'no-majority', exit: 'undelivered', what: `Only ${held} of the ${needed} managers that the lock needs can be used`,
     details: missingLines(missing), notDone: ['Nothing was touched: without a majority two operators could act at once.'],
-    next: [`vaultctl status -i ${inventory}`, `where a manager is gone for good: run the same command again with ${without('--allow-missing', missing)}`],
+    // Without any manager there is nowhere to keep keys.
+    next: [`vaultctl status -i ${inventory}`, held === 0 ? 'mend the above, then run the same command again' : `where a manager is gone for good: run the same command again with ${without('--allow-missing', missing)}`],
   }),
-  vaultUnreachable: (missing: readonly Missing[], inventory: string): HaltText => ({
+  vaultUnreachable: (missing: readonly Missing[], inventory: string, othersAnswer = true): HaltText => ({
     code: 'vault-unreachable', exit: 'unreachable', what: 'Vault cannot be reached',
     details: missingLines(missing), notDone: ['Nothing was touched: what a silent node would have said is not guessed.'],
     next: ['bring those nodes back, then run the same command again', `vaultctl status -i ${inventory}`,
-      ...(missing.length === 0 ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
+      ...(missing.length === 0 || !othersAnswer ? [] : [`where a node is gone for good: run the same command again with ${without('--allow-missing-node', missing)}`])],
   }),
   kubernetesUnreachable: (why: string, mend: string | undefined, inventory: string, managers: readonly string[] = []): HaltText => ({
     code: 'kubernetes-unreachable', exit: 'unreachable', what: 'Kubernetes does not give what vaultctl needs', details: [why, ...(managers.length === 0 ? [] : ['the managers, looked at all the same:', ...managers.map((line) => `  ${line}`)])],
@@ -253,7 +254,7 @@ export const haltTexts = {
   }),
   verifyFailed: (problems: readonly string[], inventory: string): HaltText => ({
     code: 'verify-failed', exit: 'resumable', what: 'The managers do not all hold complete, live keys', details: problems,
-    notDone: ['Nothing was changed: verify only looks, and cancels the rekey that it proves with.'],
+    notDone: ['Nothing was changed on any manager; the rekey that it proves with is cancelled, and a node that was sealed may be open now.'],
     next: [`vaultctl distribute -i ${inventory}   (heals every manager from a copy that is proven live)`, `vaultctl status -i ${inventory}`],
   }),
   ...deployHalts, ...lostHalts,

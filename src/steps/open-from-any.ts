@@ -90,7 +90,7 @@ function refuse(eyes: Eyes, nodes: readonly NodeSight[]): void {
   const other = answered.find(({ status }) => status.type !== 'shamir');
   if (other !== undefined) throw new Halt(haltTexts.autoUnseal(other.status.type));
   if (answered.length === 0) refuseForbidden(nodes.map((sight) => (sight.reached ? undefined : sight.error)), eyes.settings.inventory);
-  if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory));
+  if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory, false));
   if (answered.every(({ status }) => !status.initialized)) throw new Halt(haltTexts.notInitialised('unseal', eyes.settings.inventory));
 }
 

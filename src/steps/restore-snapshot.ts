@@ -145,7 +145,10 @@ export const opensOrFull: Fork<Scene, { keysHeld: Held; found: Found; full: Scen
   look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: UNPROVEN, likely: { to: 'keysHeld', record: likely(eyes, seen) } }),
   prove: async (hands, { survey: seen }) => {
     const record = await opening(hands, seen);
-    if (record !== undefined) return { to: 'keysHeld', record };
+    if (record !== undefined) {
+      hands.tell({ is: 'warning', text: 'keys of the managers open this Vault as it is: this run restores NO snapshot, and sees to the keys alone' });
+      return { to: 'keysHeld', record };
+    }
     const begun = await begunBefore(hands, seen);
     if (begun !== undefined) return { to: 'found', record: begun };
     const unasked = silent(hands, seen);

@@ -18,7 +18,9 @@ const never = async (): Promise<never> => { throw new Error('a check has nothing
 export const compareFiles: Step<Scene, Proven> = {
   name: 'compare-files', title: 'every manager holds the same complete file, and nothing is left over', kind: 'check',
   look: async (eyes, { survey }) => {
-    const problems = missingOf(eyes, survey).map(({ host, why }) => `${host}: not reached: ${why}`);
+    const missing = missingOf(eyes, survey);
+    if (missing.length > 0) return { is: 'stuck', halt: new Halt(haltTexts.managersUnreachable(missing, 'verify', eyes.settings.inventory)) };
+    const problems: string[] = [];
     let first: KeySet | undefined;
     for (const sight of reached(survey)) {
       const main = paperOf(sight, 'main');
@@ -64,7 +66,9 @@ export const proveKeys: Step<Proven, Proven> = {
   name: 'prove-keys', title: 'Vault accepts them (a rekey with verification that is cancelled)', kind: 'repeat',
   look: async () => ({ is: 'pending' }),
   act: async (hands, proven) => {
+    const sealed = proven.survey.nodes.flatMap((sight) => (sight.reached && sight.status.initialized && sight.status.sealed ? [sight.node.name] : []));
     const verdict = await proveLive(hands, [{ set: proven.set, sources: [] }]);
+    if (sealed.length > 0) hands.tell({ is: 'warning', text: `sealed before, and given these shares to prove them: ${sealed.join(', ')}; seal again what is to stay sealed` });
     if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
     if (verdict.is === 'none') throw new Halt(haltTexts.keysRejected(papersOf(proven.survey, 'main'), hands.settings.inventory));
     return proven;

@@ -18,10 +18,10 @@ interface Outs { lost: Scene; scaledBack: undefined }
 const FLOW = 'recover --reinitialise';
 
 /** @throws UsageError where vaultctl has nothing to empty Vault with */
-export function emptiesInKubernetes({ kubernetes }: Pick<Settings, 'kubernetes'>): KubernetesSettings {
+export function emptiesInKubernetes({ kubernetes, inventory }: Pick<Settings, 'kubernetes' | 'inventory'>): KubernetesSettings {
   if (kubernetes !== undefined) return kubernetes;
   throw new UsageError('recover --reinitialise empties a Vault in Kubernetes; this inventory reaches Vault by vault_addresses, where vaultctl cannot empty it',
-    'stop every Vault node, MOVE its storage folder away, start it again empty, then: vaultctl install');
+    `stop every Vault node, MOVE its storage folder away, start it again empty, then: vaultctl install -i ${inventory}`);
 }
 
 /**

@@ -44,7 +44,11 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
   if (answered.some(({ status }) => status.initialized)) return true;
   const missing = missingNodesOf(eyes, seen);
   refuseWhereInitWasCutOff(eyes, seen);
-  if (missing.length > 0 || answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(missing.length > 0 ? missing : [NOBODY], eyes.settings.inventory));
+  if (missing.length > 0 || answered.length === 0) {
+    // Going on without the only ones that there are is no way on.
+    const silent = seen.nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+    throw new Halt(haltTexts.vaultUnreachable(missing.length > 0 ? missing : silent.length > 0 ? silent : [NOBODY], eyes.settings.inventory, answered.length > 0));
+  }
   return false;
 }
 

@@ -250,6 +250,13 @@ describe('settings that would go wrong later are refused now', () => {
     assert.match((await refusal(settings(three(), { limit: 'm9' }))).what, /m9 matches no host/);
   });
 
+  it('an unknown --allow-missing-node lists the nodes, and one that the inventory names is taken', async () => {
+    const { what, next } = await refusal(settings(three(), { allowMissingNodes: ['v9'] }));
+    assert.match(what, /--allow-missing-node v9: no such Vault node/);
+    assert.match(next, /https:\/\/10\.0\.0\.1:8200/);
+    assert.deepEqual((await settings(three(), { allowMissingNodes: ['https://10.0.0.1:8200'] })).allowMissingNodes, ['https://10.0.0.1:8200']);
+  });
+
   it('a password of the wrong type is not shown', async () => {
     const { what } = await refusal(settings(three('', 'ansible_password: [hidden-word]')));
     assert.match(what, /ansible_password must be text/);

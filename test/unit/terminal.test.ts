@@ -139,3 +139,14 @@ describe('the journal', () => {
     assert.deepEqual([status, stdout.endsWith('install: done\n')], [0, true]);
   });
 });
+
+describe('a terminal without a size (ssh -tt from CI, expect, a serial line)', () => {
+  it('gets lines without a spinner, and its run ends', () => {
+    const slow = `
+      terminal.tell({ is: 'step', step: 'a', title: 'do a', mark: 'start' });
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      terminal.tell({ is: 'step', step: 'a', title: 'do a', mark: 'done' });`;
+    const { status, stdout } = onTerminal({ color: false }, `process.stderr.columns = 0; ${slow}`);
+    assert.deepEqual([status, stdout.trim()], [0, '✓ do a']);
+  });
+});
