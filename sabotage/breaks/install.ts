@@ -27,7 +27,7 @@ export const install: readonly Break[] = [
   },
   {
     name: 'uninitialised-by-hearsay', danger: 'init is sent to one node while the one that holds the data does not answer',
-    file: 'src/steps/which-world.ts', from: 'if (missing.length > 0 || answered.length === 0) throw', to: 'if (answered.length === 0) throw', tests: ['test/unit/refusals.test.ts'],
+    file: 'src/steps/which-world.ts', from: 'if (missing.length > 0 || answered.length === 0) {', to: 'if (answered.length === 0) {', tests: ['test/unit/refusals.test.ts'],
   },
   {
     name: 'unreachable-read-as-absent', danger: 'a manager that is only switched off counts as one that never held keys',

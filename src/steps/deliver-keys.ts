@@ -139,6 +139,8 @@ export async function refuseStrangeRotations(eyes: Eyes, survey: Survey, live: K
   const known = [live, ...papersOf(survey, 'previous').flatMap((paper) => setsIn(paper).map(({ set }) => set))];
   const strange: Place[] = [];
   for (const paper of papersOf(survey, 'rotate')) {
+    // Ours always hold the set that was live when they began; one of an old playbook says nothing of whose it is.
+    if (paper.is !== 'checkpoint' || paper.checkpoint.meta === undefined) continue;
     const sets = setsIn(paper).map(({ set }) => set);
     if (sets.length === 0 || sets.some((set) => known.some((ours) => sameShares(ours, set)))) continue;
     const named = await Promise.all(sets.map((set) => isNamed(survey, set)));

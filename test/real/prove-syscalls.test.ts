@@ -11,7 +11,7 @@ import { KilledWorld } from './killed-world.ts';
 import { samples } from './short-cut.ts';
 
 describe('the real program, struck where it hurts', { timeout: 300_000 }, () => {
-  samples([[requestBoundaries, 8], [randomInstants, 8], [syscallsLocal, 12], [syscallsManager, 8]]);
+  samples([[requestBoundaries, 2], [randomInstants, 8], [syscallsLocal, 8], [syscallsManager, 8]]);
 
   it('an intent that the disk spoilt is told from keys of another cluster, and the page leads past it', async () => {
     const world = await KilledWorld.start();

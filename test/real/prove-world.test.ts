@@ -9,5 +9,5 @@ import { vaultNodes } from '../../prove/vault-nodes.ts';
 import { samples } from './short-cut.ts';
 
 describe('the world around the real program, struck where it hurts', { timeout: 600_000 }, () => {
-  samples([[powerCut, 4], [managerSshd, 4], [managerNetwork, 4], [vaultNodes, 5], [vaultCluster, 2], [vaultCommit, 2], [threeOperators, 3]]);
+  samples([[powerCut, 4], [managerSshd, 4], [managerNetwork, 4], [vaultNodes, 5], [vaultCluster, 2], [vaultCommit, 1], [threeOperators, 3]]);
 });
