@@ -10,7 +10,7 @@ import { HostError, type PreparedWrite } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
 import { VaultError } from '../vault/answers.ts';
 import { iso } from './declare-intent.ts';
-import { handsOn, masterOf, sameBytes } from './places.ts';
+import { handsOn, masterOf, sameBytes, silentOf } from './places.ts';
 import type { Held, Scene } from './records.ts';
 
 const ROOM_BYTES = 16 << 10;
@@ -62,10 +62,12 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
   }
 }
 
-/** Keys on a manager since we looked: somebody who broke our lock initialised this Vault, and nothing of it is lost. */
+/** Keys on a manager since we looked: somebody who broke our lock initialised this Vault, and nothing of it is lost. One that does not answer may hold them. */
 async function overtakenBy(eyes: Eyes): Promise<Halt | undefined> {
-  const holders = papersOf(await survey(eyes), 'main', 'install', 'sibling').filter((paper) => setsIn(paper).length > 0);
-  if (holders.length === 0) return undefined;
+  const seen = await survey(eyes);
+  const holders = papersOf(seen, 'main', 'install', 'sibling').filter((paper) => setsIn(paper).length > 0);
+  const silent = silentOf(seen);
+  if (holders.length === 0) return silent.length === 0 ? undefined : new Halt(haltTexts.cannotTellLost(silent, eyes.settings.inventory));
   return new Halt(haltTexts.lockLost(`Vault was initialised meanwhile, and its keys are in ${holders.map(({ host, path }) => `${host}:${path}`).join(', ')}`, 'install', eyes.settings.inventory));
 }
 

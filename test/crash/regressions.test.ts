@@ -186,6 +186,20 @@ test('whoever finds Vault initialised by somebody who broke its lock does not ca
   }
 });
 
+test('nor while the manager that holds them does not answer: unreachable is never absent', async () => {
+  const setting = settingNamed('install-1x1-remote');
+  const calls = await callsOf(await prepare(setting), 'install');
+  const init = calls.indexOf('vault v1 PUT sys/init');
+  const lastLook = calls.findLastIndex((call, index) => index < init && call === 'vault v1 GET sys/seal-status');
+  const first = new Set<string | undefined>();
+  for (let at = lastLook; at < lastLook + 30; at += 1) {
+    const { wrong, story } = await play(await prepare(setting), 'install', [[{ kind: 'second', at: lastLook, when: '', detail: ['install', 'm1', '9999', 'unlock'] }, { kind: 'host-reboots', at, when: '', detail: [] }]]);
+    assert.equal(wrong, undefined, `m1 reboots at call ${at}: ${story.join(' > ')}`);
+    first.add(story[0]);
+  }
+  assert.ok(first.has('install: halt cannot-tell'), [...first].join(', '));
+});
+
 test('one manager that notes that Vault rejects its keys is believed, whatever the about of another still says', async () => {
   const { story } = await endsWell('rotate-2x1-local-twice', ['restore:0', { kind: 'disk-full', on: /^disk m1 create .*vault-unseal\.about\.json/ }]);
   assert.deepEqual(story.slice(-2), ['install: halt restored', 'install: done']);
