@@ -26,19 +26,22 @@ export const callOff: Step<CalledOff, Scene> = {
 
 /**
  * A checkpoint that cannot be read may hold the live set too, and the main that was read may be in a cache only: main is
- * made durable before the other is moved. Where main is gone the checkpoint is this manager's only copy of the live set.
+ * made durable before the other is moved. Where main is gone or damaged the checkpoint is this manager's only copy of the
+ * live set; what cannot be read there is kept beside it.
  */
 function mainAgain(seen: Survey, sight: ReachedManager, live: KeySet | undefined): FileOperation[] {
   const main = paperOf(sight, 'main');
-  if (live !== undefined && (main === undefined || main.is === 'blank')) return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
+  if (live !== undefined && main?.is !== 'set') return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
   if (live === undefined || main?.is !== 'set' || !sameShares(main.set, live)) return [];
   return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ do: 'write', path: main.path, bytes: main.bytes, purpose: 'keys' }] : [];
 }
 
 export function setRotationAside(hands: Hands, sight: ReachedManager): FileOperation[] {
+  const main = paperOf(sight, 'main');
+  const isMain = (set: KeySet) => main?.is === 'set' && sameShares(main.set, set);
   return sight.papers.filter(({ role }) => role === 'rotate').flatMap((paper): FileOperation[] => (
-    paper.is === 'checkpoint' && setsIn(paper).every(({ part }) => part === 'old')
-      // Only an intent, whose one set still stands as main.
+    // Only an intent, whose one set still stands as main, unless somebody has edited that.
+    paper.is === 'checkpoint' && setsIn(paper).every(({ set, part }) => part === 'old' && isMain(set))
       ? [{ do: 'remove', path: paper.path }]
       : setAside(paper, hands.clock)));
 }
