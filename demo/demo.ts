@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { endOnSignals } from './ends.ts';
 import { halfCommit } from './half-commit.ts';
 import { deeds, say, scene, step, verdictOf } from './stage.ts';
 import { DemoWorld } from './world.ts';
@@ -71,19 +72,7 @@ Ctrl-C ends it and cleans up.`);
   await new Promise<never>(() => undefined);
 }
 
-/** A signal at any instant leaves nothing behind; a second one (npm, an impatient operator) changes nothing. */
-let ending = false;
-function endOnSignals(): void {
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
-    process.on(signal, () => {
-      if (ending) return;
-      ending = true;
-      void DemoWorld.endAll().finally(() => { process.exit(code); });
-    });
-  }
-}
-
-endOnSignals();
+const isStopped = endOnSignals(DemoWorld.endAll);
 
 const flags = process.argv.slice(2);
 const unknown = flags.find((flag) => !['--keep', '--half-commit'].includes(flag));
@@ -93,7 +82,7 @@ if (unknown !== undefined) {
 } else {
   // What a scene says of a world that is being taken down is no news.
   await (flags.includes('--half-commit') ? halfCommit() : mainJob(flags.includes('--keep'))).catch(async (error: unknown) => {
-    if (ending) await new Promise<never>(() => undefined);
+    if (isStopped()) await new Promise<never>(() => undefined);
     throw error;
   });
 }

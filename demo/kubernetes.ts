@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { stillToBuild, whyNoCluster } from '../test/cluster/parts.ts';
+import { endOnSignals } from './ends.ts';
 import { KubernetesWorld } from './kubernetes-world.ts';
 import { deeds, say, scene, step, verdictOf } from './stage.ts';
 
@@ -54,23 +55,18 @@ async function main(flags: readonly string[]): Promise<void> {
   const missing = stillToBuild();
   if (missing.length > 0) say(`to be built first, once: ${missing.join(', ')}; usually 10 to 20 minutes in all on two cores`);
   const world = new KubernetesWorld();
-  let stopped = false;
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
-    process.on(signal, () => {
-      // npm, the set-up and a terminal may each send it; the first one cleans up.
-      if (stopped) return;
-      stopped = true;
-      void world.end().then(() => say('\nEverything was taken down again.'), (cause: unknown) => console.error(cause)).finally(() => process.exit(code));
-    });
-  }
+  const isStopped = endOnSignals(async () => {
+    await world.end();
+    say('\nEverything was taken down again.');
+  });
   try {
     await play(world, flags.includes('--keep'));
   } catch (cause) {
     // What breaks because the cluster is being taken down is nobody's news; the handler above exits.
-    if (!stopped) throw cause;
+    if (!isStopped()) throw cause;
     return;
   } finally {
-    if (!stopped) await world.end();
+    if (!isStopped()) await world.end();
   }
   say('\nEverything was taken down again: no process, mount, namespace or file of it is left. With --keep it stays for you.');
 }

@@ -31,7 +31,7 @@ export const install: readonly Break[] = [
   },
   {
     name: 'unreachable-read-as-absent', danger: 'a manager that is only switched off counts as one that never held keys',
-    file: 'src/steps/places.ts', from: '.filter(({ manager }) => !eyes.settings.allowMissing.includes(manager.name))', to: '.filter(() => eyes.settings.managers.length === 0)', tests: ['test/unit/refusals.test.ts'],
+    file: 'src/steps/places.ts', from: 'silentOf(survey).filter(({ host }) => !eyes.settings.allowMissing.includes(host))', to: 'silentOf(survey).filter(() => eyes.settings.managers.length === 0)', tests: ['test/unit/refusals.test.ts'],
   },
   {
     name: 'gives-up-with-keys-in-memory', danger: 'a failing disk of the master makes the only copy of the keys end with the process',

@@ -31,8 +31,9 @@ export const callOff: Step<CalledOff, Scene> = {
  */
 function mainAgain(seen: Survey, sight: ReachedManager, live: KeySet | undefined): FileOperation[] {
   const main = paperOf(sight, 'main');
-  if (live !== undefined && main?.is !== 'set') return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
-  if (live === undefined || main?.is !== 'set' || !sameShares(main.set, live)) return [];
+  if (live === undefined) return [];
+  if (main?.is !== 'set') return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
+  if (!sameShares(main.set, live)) return [];
   return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ do: 'write', path: main.path, bytes: main.bytes, purpose: 'keys' }] : [];
 }
 

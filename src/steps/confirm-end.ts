@@ -3,7 +3,7 @@ import type { Step } from '../engine/flow.ts';
 import { paperOf, reached, survey } from '../engine/survey.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
-import { missingOf, sameBytes } from './places.ts';
+import { isOpen, missingOf, sameBytes } from './places.ts';
 import type { Held } from './records.ts';
 
 /** A last look with fresh eyes: every file equal, 0600 and alone, every node open. */
@@ -31,7 +31,7 @@ function confirm<R extends Held>(flow: string, title: string, nodesToo: boolean)
         return left === undefined ? [] : no(`${left.path} is still there`);
       })];
       if (wrong.length > 0) return { is: 'stuck', halt: new Halt(haltTexts.undelivered(wrong, held.keptAt, flow, eyes.settings.inventory)) };
-      const closed = (nodesToo ? seen.nodes : []).filter((node) => !eyes.settings.allowMissingNodes.includes(node.node.name) && !(node.reached && node.status.initialized && !node.status.sealed && node.health !== 'sealed'))
+      const closed = (nodesToo ? seen.nodes : []).filter((node) => !eyes.settings.allowMissingNodes.includes(node.node.name) && !(isOpen(node) && node.health !== 'sealed'))
         .map((node) => ({ host: node.node.name, why: node.reached ? 'sealed' : node.error.message }));
       if (closed.length > 0) return { is: 'stuck', halt: new Halt(haltTexts.nodesClosed(closed, held.keptAt, flow, eyes.settings.inventory)) };
       return { is: 'done', out: { ...held, survey: seen } };

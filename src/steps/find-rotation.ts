@@ -5,9 +5,9 @@ import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { initReplyLost } from './init-vault.ts';
 import { preflight } from './declare-intent.ts';
-import { missingNodesOf, missingOf, searchedIn, silentOf } from './places.ts';
+import { missingNodesOf, missingOf, openIn, searchedIn, unasked } from './places.ts';
 import type { Scene } from './records.ts';
-import { isInitialised, openIn } from './which-world.ts';
+import { isInitialised } from './which-world.ts';
 
 /** A rotation needs every manager and every node; one that was begun is finished or called off before another. */
 export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> = {
@@ -26,10 +26,10 @@ export const findRotation: Fork<undefined, { calm: Scene; interrupted: Scene }> 
     const nodes = missingNodesOf(eyes, seen);
     if (nodes.length > 0) throw new Halt(haltTexts.vaultUnreachable(nodes, inventory));
     if (papersOf(seen, 'main', 'sibling', 'previous').every((paper) => paper.is === 'blank')) {
-      const silent = silentOf(seen);
-      if (silent.length > 0) throw new Halt(haltTexts.cannotTellLost(silent, inventory));
+      const silent = unasked(eyes, seen);
+      if (silent !== undefined) throw silent;
       const [intent] = papersOf(seen, 'install');
-      if (intent?.is === 'checkpoint') throw initReplyLost(eyes, papersOf(seen, 'install'), intent.checkpoint.meta?.startedAt ?? 'undated', [], openIn(seen));
+      if (intent?.is === 'checkpoint') throw initReplyLost(eyes, papersOf(seen, 'install'), intent.checkpoint.meta?.startedAt ?? 'undated', [], openIn(seen.nodes));
       throw new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(seen), inventory));
     }
     // No set anywhere that can be read, and an intent: install knows what that is, and says what to do.

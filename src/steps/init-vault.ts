@@ -10,7 +10,7 @@ import { HostError, type PreparedWrite } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
 import { VaultError } from '../vault/answers.ts';
 import { iso } from './declare-intent.ts';
-import { handsOn, masterOf, sameBytes, silentOf } from './places.ts';
+import { handsOn, masterOf, sameBytes, unasked } from './places.ts';
 import type { Held, Scene } from './records.ts';
 
 const ROOM_BYTES = 16 << 10;
@@ -66,8 +66,7 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
 async function overtakenBy(eyes: Eyes): Promise<Halt | undefined> {
   const seen = await survey(eyes);
   const holders = papersOf(seen, 'main', 'install', 'sibling').filter((paper) => setsIn(paper).length > 0);
-  const silent = silentOf(seen);
-  if (holders.length === 0) return silent.length === 0 ? undefined : new Halt(haltTexts.cannotTellLost(silent, eyes.settings.inventory));
+  if (holders.length === 0) return unasked(eyes, seen);
   return new Halt(haltTexts.lockLost(`Vault was initialised meanwhile, and its keys are in ${holders.map(({ host, path }) => `${host}:${path}`).join(', ')}`, 'install', eyes.settings.inventory));
 }
 

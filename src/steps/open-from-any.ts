@@ -7,6 +7,7 @@ import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { HostError } from '../ports/hosts.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
+import { silentNodesOf } from './places.ts';
 import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
 import { closedNode, joinAgain, leaderTls } from './unseal-vault.ts';
 
@@ -90,7 +91,7 @@ function refuse(eyes: Eyes, nodes: readonly NodeSight[]): void {
   const other = answered.find(({ status }) => status.type !== 'shamir');
   if (other !== undefined) throw new Halt(haltTexts.autoUnseal(other.status.type));
   if (answered.length === 0) refuseForbidden(nodes.map((sight) => (sight.reached ? undefined : sight.error)), eyes.settings.inventory);
-  if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(nodes.map((sight) => ({ host: sight.node.name, why: sight.reached ? '' : sight.error.message })), eyes.settings.inventory, false));
+  if (answered.length === 0) throw new Halt(haltTexts.vaultUnreachable(silentNodesOf(nodes), eyes.settings.inventory, false));
   if (answered.every(({ status }) => !status.initialized)) throw new Halt(haltTexts.notInitialised('unseal', eyes.settings.inventory));
 }
 

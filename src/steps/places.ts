@@ -1,9 +1,11 @@
 import { parseCheckpoint } from '../credentials/checkpoint.ts';
 import { isIntent, setsIn } from '../engine/candidates.ts';
 import { each, type Failure, failureOf } from '../engine/each-host.ts';
-import { type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
+import { type NodeSight, type Paper, type ReachedManager, type Survey, paperOf, reached, unreachable } from '../engine/survey.ts';
 import type { Eyes, Hands } from '../engine/world.ts';
 import { refuseForbidden } from '../kubernetes/rights.ts';
+import { Halt } from '../model/halt.ts';
+import { haltTexts } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type FileOperation, HostError, type HostHands } from '../ports/hosts.ts';
@@ -23,21 +25,43 @@ export function handsOn(hands: Hands, name: string): HostHands {
 }
 
 /** Managers that were not reached and that the operator did not allow to be missing. */
-export function missingOf(eyes: Eyes, survey: Survey): { host: string; why: string; mend: string | undefined }[] {
-  return unreachable(survey)
-    .filter(({ manager }) => !eyes.settings.allowMissing.includes(manager.name))
-    .map(({ manager, error }) => ({ host: manager.name, why: error.message, mend: error.mend }));
+export function missingOf(eyes: Eyes, survey: Survey): Silent[] {
+  return silentOf(survey).filter(({ host }) => !eyes.settings.allowMissing.includes(host));
 }
 
-/** Every manager that was not reached. `--allow-missing` lets a run do without one; what it holds is not known for that, and a page that calls keys lost must know. */
-export function silentOf(survey: Survey): { host: string; why: string; mend: string | undefined }[] {
+interface Silent { readonly host: string; readonly why: string; readonly mend: string | undefined }
+
+function silentOf(survey: Survey): Silent[] {
   return unreachable(survey).map(({ manager, error }) => ({ host: manager.name, why: error.message, mend: error.mend }));
+}
+
+/**
+ * Some manager was not reached: then no page may call keys lost or dead. `--allow-missing` lets a run do without one; what
+ * it holds is not known for that.
+ */
+export function unasked({ settings }: Pick<Eyes, 'settings'>, survey: Survey): Halt | undefined {
+  const silent = silentOf(survey);
+  return silent.length === 0 ? undefined : new Halt(haltTexts.cannotTellLost(silent, settings.inventory));
+}
+
+/** Nodes that did not answer, allowed to be missing or not. */
+export function silentNodesOf(nodes: readonly NodeSight[]): { host: string; why: string }[] {
+  return nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+}
+
+export function isOpen(sight: NodeSight): sight is Extract<NodeSight, { reached: true }> {
+  return sight.reached && sight.status.initialized && !sight.status.sealed;
+}
+
+/** By name: somebody had their keys, whatever an intent on a manager says of them. */
+export function openIn(nodes: readonly NodeSight[]): string[] {
+  return nodes.filter(isOpen).map(({ node }) => node.name);
 }
 
 /** @throws Halt where a node is silent because Kubernetes refuses us the way to it */
 export function missingNodesOf(eyes: Eyes, survey: Survey): { host: string; why: string }[] {
   refuseForbidden(survey.nodes.map((sight) => (sight.reached ? undefined : sight.error)), eyes.settings.inventory);
-  return survey.nodes.flatMap((sight) => (sight.reached || eyes.settings.allowMissingNodes.includes(sight.node.name) ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+  return silentNodesOf(survey.nodes).filter(({ host }) => !eyes.settings.allowMissingNodes.includes(host));
 }
 
 /** Every path of every manager, and what was found there: what a page that says LOST must show. */

@@ -8,6 +8,7 @@ import type { Secret } from '../model/secret.ts';
 import { type RekeyStatus, VaultError } from '../vault/answers.ts';
 import { proveByRekey } from '../vault/prove.ts';
 import { openNode } from '../vault/unseal.ts';
+import { isOpen } from './places.ts';
 
 /** Raft elects within seconds; a follower's challenge and a busy disk may take longer. */
 const ACTIVE_WITHIN_MS = 30_000;
@@ -34,7 +35,7 @@ export async function proveLive(hands: Hands & Prover, candidates: readonly Cand
     if (active !== undefined) return proveOnActive(hands, active.node.address, candidates);
     const opened = await openWhatOpens(hands, sights, candidates, refusals);
     // A node that is open already may be in the middle of an election.
-    if (opened.size === 0 && !sights.some((sight) => sight.reached && sight.status.initialized && !sight.status.sealed)) break;
+    if (opened.size === 0 && !sights.some(isOpen)) break;
     sights = await waitForActive(hands);
     const only = hands.nodes.length === 1 && !mayBeHalfCommitted(candidates) ? [...opened.values()][0] : undefined;
     if (only !== undefined && activeOf(sights) !== undefined) return { is: 'live', candidate: only, rejected: candidates.filter((candidate) => candidate !== only) };

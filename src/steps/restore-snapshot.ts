@@ -11,7 +11,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { openNode } from '../vault/unseal.ts';
 import { mustBeRestorable, noSnapshot } from './empty-storage.ts';
-import { handsOn, missingOf, silentOf } from './places.ts';
+import { handsOn, missingOf, unasked } from './places.ts';
 import { proveLive, waitForActive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
 import { inKubernetes, refuseUnsealed } from './what-to-empty.ts';
@@ -34,7 +34,7 @@ export const isServerEmpty: Fork<undefined, { empty: Scene; standing: Scene; ful
     const seen = await survey(eyes);
     const missing = missingOf(eyes, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'recover --restore-snapshot', eyes.settings.inventory));
-    if (candidatesOf(seen).length === 0) throw silent(eyes, seen) ?? new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
+    if (candidatesOf(seen).length === 0) throw unasked(eyes, seen) ?? new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
     if (await isBeingEmptied(eyes)) return { to: 'full', record: { survey: seen } };
     return { to: isInitialised(eyes, seen) ? 'standing' : 'empty', record: { survey: seen } };
   },
@@ -151,8 +151,9 @@ export const opensOrFull: Fork<Scene, { keysHeld: Held; found: Found; full: Scen
     }
     const begun = await begunBefore(hands, seen);
     if (begun !== undefined) return { to: 'found', record: begun };
-    const unasked = silent(hands, seen);
-    if (unasked !== undefined) throw unasked;
+    // Who was allowed to be missing may hold what opens this Vault as it is: then nothing speaks for emptying it.
+    const silent = unasked(hands, seen);
+    if (silent !== undefined) throw silent;
     if (hands.settings.kubernetes === undefined) throw notEmpty(hands, seen);
     const after = await survey(hands);
     refuseUnsealed(hands, after.nodes, 'recover --restore-snapshot');
@@ -172,12 +173,6 @@ async function opening(hands: Hands & Prover, seen: Survey): Promise<Held | unde
   const verdict = await proveLive(hands, candidates);
   if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(verdict.why, hands.settings.inventory));
   return verdict.is === 'none' ? undefined : held(heldFrom(hands, seen, verdict.candidate, candidates));
-}
-
-/** A manager that was allowed to be missing may hold what opens this Vault as it is: then nothing speaks for emptying it. */
-function silent(eyes: Eyes, seen: Survey): Halt | undefined {
-  const managers = silentOf(seen);
-  return managers.length === 0 ? undefined : new Halt(haltTexts.cannotTellLost(managers, eyes.settings.inventory));
 }
 
 function notEmpty(hands: Hands, seen: Survey): Halt {

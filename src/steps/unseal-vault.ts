@@ -7,6 +7,7 @@ import type { KeySet } from '../model/keys.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
 import type { LeaderTls } from '../vault/hands.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
+import { isOpen } from './places.ts';
 import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
 
 /** What unsealing needs to know; every flow's record from `keysHeld` on has it. */
@@ -35,7 +36,6 @@ export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
 }
 
 const REJECTS = 'it rejects the keys';
-const isOpen = (sight: NodeSight) => sight.reached && sight.status.initialized && !sight.status.sealed;
 const isAllowedMissing = (eyes: Eyes, sight: NodeSight) => eyes.settings.allowMissingNodes.includes(sight.node.name);
 
 /** As we know the leader ourselves: its own peers have the same certificates before them. */

@@ -11,7 +11,7 @@ import type { KubernetesSettings, Settings } from '../model/settings.ts';
 import type { KubeWire } from '../ports/kube.ts';
 import { proveLive } from './prove-live.ts';
 import type { Scene } from './records.ts';
-import { missingNodesOf } from './places.ts';
+import { missingNodesOf, openIn } from './places.ts';
 import { holdsNoKeys, isInitialised } from './which-world.ts';
 
 interface Outs { lost: Scene; scaledBack: undefined }
@@ -80,7 +80,7 @@ export async function mayBeEmptied(eyes: Eyes, seen: Survey, flow: string): Prom
 }
 
 export function refuseUnsealed(eyes: Eyes, nodes: Survey['nodes'], flow: string): void {
-  const open = nodes.flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
+  const open = openIn(nodes);
   if (open.length > 0) throw new Halt(haltTexts.stillUnsealed(open, flow, eyes.settings.inventory));
 }
 

@@ -9,10 +9,9 @@ import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameSet, sameShares } from '../model/keys.ts';
 import { initReplyLost } from './init-vault.ts';
 import { markRejected } from './mark-rejected.ts';
-import { searchedIn, silentOf } from './places.ts';
+import { openIn, searchedIn, unasked } from './places.ts';
 import { activeOf, proveLive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
-import { openIn } from './which-world.ts';
 
 interface Outs { keysHeld: Held; keysReplicated: Held }
 type Answer = Arrival<Outs>;
@@ -59,21 +58,21 @@ async function liveWithoutProof(survey: Survey): Promise<Candidate | undefined> 
 
 function nothingFound(eyes: Eyes, survey: Survey): Halt {
   const { inventory } = eyes.settings;
-  const missing = silentOf(survey);
+  const silent = unasked(eyes, survey);
   const unreadable = papersOf(survey, 'main', 'install', 'previous', 'sibling').filter((paper) => paper.is === 'unreadable');
   const intents = papersOf(survey, 'install').filter(isIntent);
-  if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
+  if (silent !== undefined) return silent;
   // What a power cut left torn was read and is known to be no set; what could not be read at all may be the only one.
   if (unreadable.some(({ role, bytes }) => role !== 'sibling' || bytes === undefined) || (unreadable.length > 0 && intents.length === 0)) return new Halt(haltTexts.unreadable(unreadable, inventory));
   const [intent] = intents;
-  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable, openIn(survey));
+  if (intent?.is === 'checkpoint') return initReplyLost(eyes, intents, intent.checkpoint.meta?.startedAt ?? 'undated', unreadable, openIn(survey.nodes));
   return new Halt(haltTexts.credentialsLost(eyes.nodes.map(({ address }) => address), searchedIn(survey), inventory));
 }
 
 function rejected(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Halt {
   const { inventory } = hands.settings;
-  const missing = silentOf(survey);
-  if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
+  const silent = unasked(hands, survey);
+  if (silent !== undefined) return silent;
   const unreadable = papersOf(survey, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => paper.is === 'unreadable');
   if (unreadable.length > 0) return new Halt(haltTexts.unreadable(unreadable, inventory));
   return new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), inventory));

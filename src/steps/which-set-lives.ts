@@ -8,7 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
 import { refuseStrangeRotations } from './deliver-keys.ts';
-import { missingOf, silentOf } from './places.ts';
+import { missingOf, openIn, unasked } from './places.ts';
 import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenAmong } from './prove-live.ts';
 import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
 import { statusOf } from './start-rekey.ts';
@@ -100,10 +100,10 @@ function resumeVerification(hands: Eyes, survey: Survey, pending: RekeyStatus): 
 
 async function neither(hands: Hands, survey: Survey, candidates: readonly Candidate[]): Promise<Halt> {
   const { inventory } = hands.settings;
-  const missing = silentOf(survey);
-  if (missing.length > 0) return new Halt(haltTexts.cannotTellLost(missing, inventory));
+  const silent = unasked(hands, survey);
+  if (silent !== undefined) return silent;
   // The proof itself may have opened one.
-  const open = (await reachedNodes(hands)).flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
+  const open = openIn(await reachedNodes(hands));
   if (!rotations(survey).some(({ checkpoint }) => checkpoint.new !== undefined && checkpoint.old !== undefined)) return new Halt(haltTexts.keysRejected(candidates.flatMap(({ sources }) => sources), inventory));
   const snapshots: Place[] = rotations(survey).flatMap(({ checkpoint }) => checkpoint.meta?.snapshots ?? []);
   return new Halt(haltTexts.halfCommit(distinct(snapshots), candidates.flatMap(({ sources }) => sources), open, inventory));

@@ -5,7 +5,7 @@ import type { Eyes } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { diedInItsInit } from '../vault/answers.ts';
-import { missingNodesOf, missingOf, silentOf } from './places.ts';
+import { missingNodesOf, missingOf, silentNodesOf, unasked } from './places.ts';
 import type { Scene } from './records.ts';
 
 /** Initialised? Yes if any node says so; no only if every configured node answered no. */
@@ -46,7 +46,7 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
   refuseWhereInitWasCutOff(eyes, seen);
   if (missing.length > 0 || answered.length === 0) {
     // Going on without the only ones that there are is no way on.
-    const silent = seen.nodes.flatMap((sight) => (sight.reached ? [] : [{ host: sight.node.name, why: sight.error.message }]));
+    const silent = silentNodesOf(seen.nodes);
     throw new Halt(haltTexts.vaultUnreachable(missing.length > 0 ? missing : silent.length > 0 ? silent : [NOBODY], eyes.settings.inventory, answered.length > 0));
   }
   return false;
@@ -54,7 +54,7 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
 
 /** Where there are keys, or may be, a part of the storage that they are for is missing: then nothing speaks for an init. */
 function refuseWhereInitWasCutOff(eyes: Eyes, seen: Survey): void {
-  if (keysIn(seen).length > 0 || silentOf(seen).length > 0) return;
+  if (keysIn(seen).length > 0 || unasked(eyes, seen) !== undefined) return;
   for (const sight of seen.nodes) {
     if (sight.reached || !diedInItsInit(sight.error)) continue;
     const [intent] = papersOf(seen, 'install').filter(isIntent);
@@ -69,11 +69,6 @@ function refuseWhereKeysAre(eyes: Eyes, seen: Survey): void {
   // What cannot be read may be keys: the page says which, so that nobody looks for keys in a torn intent.
   const places = keysIn(seen).map((paper) => ({ host: paper.host, path: paper.is === 'unreadable' ? `${paper.path} (cannot be read: ${paper.why})` : paper.path }));
   if (places.length > 0) throw new Halt(haltTexts.otherCluster(places, 'vault_creds_host_path', eyes.settings.inventory));
-}
-
-/** Nodes that somebody unsealed: he has, or had, the keys, whatever an intent on a manager says of them. */
-export function openIn(seen: Survey): string[] {
-  return seen.nodes.flatMap((sight) => (sight.reached && sight.status.initialized && !sight.status.sealed ? [sight.node.name] : []));
 }
 
 export function holdsNoKeys(paper: Paper): boolean {
