@@ -70,7 +70,8 @@ export function componentCommands({ folder, programs }: Given): { readonly [name
       `--service-account-private-key-file=${pki('sa.key')}`, '--leader-elect=false', '--bind-address=127.0.0.1', '--enable-hostpath-provisioner', '--pvclaimbinder-sync-period=2s',
       `--flex-volume-plugin-dir=${at('volume-plugins')}`,
     ],
-    'kube-scheduler': [programs['kube-scheduler'], ...asClient(at('scheduler.kubeconfig')), '--leader-elect=false', '--bind-address=127.0.0.1'],
+    // A pod that it put aside by a look at an old cache is looked at again within the minute, not after five.
+    'kube-scheduler': [programs['kube-scheduler'], ...asClient(at('scheduler.kubeconfig')), '--leader-elect=false', '--bind-address=127.0.0.1', '--pod-max-in-unschedulable-pods-duration=5s'],
     kubelet: [programs.kubelet, `--config=${at('kubelet.json')}`, `--kubeconfig=${at('kubelet.kubeconfig')}`, `--hostname-override=${NODE_NAME}`, `--node-ip=${NODE_ADDRESS}`],
     'kube-proxy': [programs['kube-proxy'], `--config=${at('kube-proxy.json')}`],
   };

@@ -123,8 +123,9 @@ function clusterIn(folder: string, namespaces: Namespaces, parts: ClusterProgram
     images: { pause: images.pause.name, coredns: images.coredns.name, vault: images.vault.name, busybox: images.busybox.name },
     kubectlDo,
     story: async () => {
-      const told = [['get', 'statefulset,pod,pvc,pv', '-A', '-o', 'wide'], ['get', 'events', '-A', '--sort-by=.lastTimestamp']].map((args) => kubectlDo(args).catch((cause: unknown) => (cause as Error).message));
-      return `${(await Promise.all(told)).join('\n')}${lastWords(folder)}`;
+      const told = [['get', 'events', '-A', '--sort-by=.lastTimestamp'], ['get', 'statefulset,pod,pvc,pv', '-A', '-o', 'wide']].map((args) => kubectlDo(args).catch((cause: unknown) => (cause as Error).message));
+      // What it is asked for comes last: of a long message the end is what is kept.
+      return `${lastWords(folder)}\n${(await Promise.all(told)).join('\n')}`;
     },
     startComponent: (name) => { startInside(namespaces, commands[name], logOf(name)); },
     killComponent: async (name) => {
