@@ -10,6 +10,7 @@ interface Missing { readonly host: string; readonly why: string; readonly mend?:
 const keptIn = (safe: readonly Place[]) => (safe.length === 0 ? [] : [`The keys are in ${all(safe)}.`]);
 /** The command of a flow; `recover --import` is nothing without its file. */
 const command = (flow: string, inventory: string) => `vaultctl ${flow === 'recover --import' ? 'recover --import FILE' : flow} -i ${inventory}`;
+const EMPTY_IT = 'empty it (stop it, MOVE its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back)';
 const without = (flag: string, missing: readonly Missing[]) => missing.map(({ host }) => `${flag} ${host}`).join(' ');
 const missingLines = (missing: readonly Missing[]) => missing.flatMap(({ host, why, mend }) => (mend === undefined ? [`${host}: ${why}`] : [`${host}: ${why}`, `  mend: ${mend}`]));
 
@@ -102,7 +103,16 @@ export const haltTexts = {
     notDone: ['Vault was not initialised, and no keys exist.'],
     next: [
       'Was this Vault in use before? Then mend its storage instead: a part of it is missing.',
-      'Otherwise empty it (stop it, MOVE its storage away, start it; in Kubernetes: scale to 0, delete its PVCs, scale back), then:', `  vaultctl install -i ${inventory}`],
+      `Otherwise ${EMPTY_IT}, then:`, `  vaultctl install -i ${inventory}`],
+  }),
+  restoreCutOff: (node: string, why: string, inventory: string): HaltText => ({
+    code: 'restore-cut-off', exit: 'unreachable', what: 'Vault is neither empty nor initialised: a snapshot is restored into an empty server only',
+    details: [`${node}: ${why}`],
+    safe: ['Where this is the server that was emptied for the snapshot, it was cut off in the middle of its own init, and nothing is lost with it.', 'The keys and the snapshots on the managers were left as they are.'],
+    notDone: ['Nothing was restored.'],
+    next: [
+      'Was this Vault in use, and never emptied? Then mend its storage instead: a part of it is missing.',
+      `Otherwise ${EMPTY_IT}, then:`, `  vaultctl recover --restore-snapshot -i ${inventory}`],
   }),
   noLeader: (details: readonly string[], inventory: string): HaltText => ({
     code: 'no-leader', exit: 'unreachable', what: 'Vault has no active node: which keys are live cannot be told',

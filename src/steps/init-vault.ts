@@ -8,7 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
 import { HostError, type PreparedWrite } from '../ports/hosts.ts';
 import { WireError } from '../ports/vault.ts';
-import { VaultError } from '../vault/answers.ts';
+import { findsState, VaultError } from '../vault/answers.ts';
 import { iso } from './declare-intent.ts';
 import { handsOn, masterOf, sameBytes, unasked } from './places.ts';
 import type { Held, Scene } from './records.ts';
@@ -55,7 +55,7 @@ async function init(hands: Hands, intent: Place, prepared: PreparedWrite): Promi
     await prepared.abandon().catch(() => undefined);
     const cannotHaveActed = error instanceof WireError && error.reached === 'before';
     if (cannotHaveActed) throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), false, intent, hands.settings.inventory), { cause: error });
-    if (error instanceof VaultError && error.says('cluster already has state')) throw new Halt(haltTexts.initCutOff(node.name, messageOf(error), intent, hands.settings.inventory), { cause: error });
+    if (findsState(error)) throw new Halt(haltTexts.initCutOff(node.name, messageOf(error), intent, hands.settings.inventory), { cause: error });
     if (await becameInitialised(hands, node.address)) throw await overtakenBy(hands) ?? initReplyLost(hands, [intent], 'just now');
     if (error instanceof VaultError) throw error;
     throw new Halt(haltTexts.initUnanswered(node.name, messageOf(error), true, intent, hands.settings.inventory), { cause: error });

@@ -9,6 +9,8 @@ import { findVaultPods } from '../kubernetes/vault-pods.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import type { KeySet } from '../model/keys.ts';
+import type { ClusterNode } from '../ports/cluster.ts';
+import { findsState } from '../vault/answers.ts';
 import { openNode } from '../vault/unseal.ts';
 import { mustBeRestorable, noSnapshot } from './empty-storage.ts';
 import { handsOn, missingOf, unasked } from './places.ts';
@@ -16,7 +18,7 @@ import { proveLive, waitForActive } from './prove-live.ts';
 import type { Held, Scene } from './records.ts';
 import { inKubernetes, refuseUnsealed } from './what-to-empty.ts';
 import { heldFrom } from './which-keys-live.ts';
-import { isInitialised } from './which-world.ts';
+import { cutOffInInit, isInitialised } from './which-world.ts';
 
 /** Three keys are under 1 KiB. */
 const NOTE_BYTES = 64 << 10;
@@ -36,6 +38,8 @@ export const isServerEmpty: Fork<undefined, { empty: Scene; standing: Scene; ful
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'recover --restore-snapshot', eyes.settings.inventory));
     if (candidatesOf(seen).length === 0) throw unasked(eyes, seen) ?? new Halt(haltTexts.noKeysForSnapshot(eyes.settings.inventory));
     if (await isBeingEmptied(eyes)) return { to: 'full', record: { survey: seen } };
+    const [cut] = seen.nodes.some((sight) => sight.reached && sight.status.initialized) ? [] : cutOffInInit(seen);
+    if (cut !== undefined) throw restoreCutOff(eyes, cut.node, cut.error);
     return { to: isInitialised(eyes, seen) ? 'standing' : 'empty', record: { survey: seen } };
   },
 };
@@ -93,7 +97,7 @@ export const restoreSnapshot: Step<Found, Scene> = {
   look: async () => ({ is: 'pending' }),
   act: async (hands, { snapshot, throwaway: begun }) => {
     const { address } = hands.nodes[0]!;
-    const throwaway = begun ?? await hands.vault.init(address, 1, 1);
+    const throwaway = begun ?? await initEmpty(hands);
     if (begun === undefined) await keepBeside(hands, snapshot, { do: 'write', bytes: formatKeyFile(throwaway), purpose: 'plain' });
     await openNode(hands.vault, hands.clock, address, throwaway);
     await waitForActive(hands);
@@ -102,6 +106,20 @@ export const restoreSnapshot: Step<Found, Scene> = {
     return { survey: await survey(hands) };
   },
 };
+
+async function initEmpty(hands: Hands): Promise<KeySet> {
+  const node = hands.nodes[0]!;
+  try {
+    return await hands.vault.init(node.address, 1, 1);
+  } catch (error) {
+    if (findsState(error)) throw restoreCutOff(hands, node, error);
+    throw error;
+  }
+}
+
+function restoreCutOff({ settings }: Pick<Eyes, 'settings'>, { name }: ClusterNode, cause: Error): Halt {
+  return new Halt(haltTexts.restoreCutOff(name, cause.message, settings.inventory), { cause });
+}
 
 const noteBeside = (path: string) => `${path}.restoring`;
 

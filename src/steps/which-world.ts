@@ -1,6 +1,6 @@
 import { isIntent } from '../engine/candidates.ts';
 import type { Fork } from '../engine/flow.ts';
-import { type Paper, papersOf, type Survey, survey } from '../engine/survey.ts';
+import { type NodeSight, type Paper, papersOf, type Survey, survey } from '../engine/survey.ts';
 import type { Eyes } from '../engine/world.ts';
 import { Halt } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
@@ -55,11 +55,15 @@ export function isInitialised(eyes: Eyes, seen: Survey): boolean {
 /** Where there are keys, or may be, a part of the storage that they are for is missing: then nothing speaks for an init. */
 function refuseWhereInitWasCutOff(eyes: Eyes, seen: Survey): void {
   if (keysIn(seen).length > 0 || unasked(eyes, seen) !== undefined) return;
-  for (const sight of seen.nodes) {
-    if (sight.reached || !diedInItsInit(sight.error)) continue;
-    const [intent] = papersOf(seen, 'install').filter(isIntent);
-    throw new Halt(haltTexts.initCutOff(sight.node.name, sight.error.message, intent, eyes.settings.inventory), { cause: sight.error });
-  }
+  const [cut] = cutOffInInit(seen);
+  if (cut === undefined) return;
+  const [intent] = papersOf(seen, 'install').filter(isIntent);
+  throw new Halt(haltTexts.initCutOff(cut.node.name, cut.error.message, intent, eyes.settings.inventory), { cause: cut.error });
+}
+
+/** Nodes that say of themselves that they are neither empty nor initialised. */
+export function cutOffInInit(seen: Survey): Extract<NodeSight, { reached: false }>[] {
+  return seen.nodes.filter((sight) => !sight.reached).filter(({ error }) => diedInItsInit(error));
 }
 
 const keysIn = (seen: Survey) => papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').filter((paper) => !holdsNoKeys(paper));

@@ -70,6 +70,11 @@ export function diedInItsInit(error: unknown): boolean {
   return error instanceof VaultError && error.says('barrier reports initialized but no seal configuration found');
 }
 
+/** What both answer to init where their storage is not empty, though no look says that it is initialised. */
+export function findsState(error: unknown): error is VaultError {
+  return error instanceof VaultError && error.says('cluster already has state');
+}
+
 const errorsSchema = v.object({ errors: v.array(v.string()) });
 
 export function errorsOf(answer: WireAnswer): string[] {

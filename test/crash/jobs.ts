@@ -5,34 +5,39 @@ import { Pairs } from './pairs.ts';
 import { formatRounds, parseRounds } from './schedule.ts';
 import { drawSetting, settingNamed, settings } from './settings.ts';
 import { type Shrunk, shrink } from './shrink.ts';
-import { addTally, emptyTally, type Tally } from './tally.ts';
+import { addTally, emptyTally, type Failure, type Tally } from './tally.ts';
 
 /** What one worker is asked to do; `part` of `parts` is its share. */
 export type Job =
   | { readonly do: 'deeper'; readonly seed: number; readonly untilMs: number; readonly world: string | undefined; readonly part: number; readonly parts: number }
   | { readonly do: 'singles' | 'pairs'; readonly world: string; readonly part: number; readonly parts: number };
 
-export interface Report { readonly tally: Tally; readonly shrunk: readonly (Shrunk & { readonly from: string })[] }
+export interface Report {
+  readonly tally: Tally;
+  readonly shrunk: readonly (Shrunk & { readonly from: string })[];
+  /** Failures as they were found: what they say was said by one that was made smaller, or those were enough. */
+  readonly others: readonly Failure[];
+}
 
 /** Schedules on one world before another is drawn. */
 const ON_ONE_WORLD = 40;
-/** More failures than this are counted, and not made smaller one by one. */
+/** More failures than this are told, and not made smaller. */
 const MOST_SHRUNK = 5;
 
 export async function work(job: Job, tell: (tally: Tally) => void): Promise<Report> {
   const tally = job.do === 'deeper' ? await deeper(job, tell) : await whole(job, tell);
   const shrunk: (Shrunk & { from: string })[] = [];
+  const others: Failure[] = [];
   const kinds = new Set<string>();
-  for (const { schedule, wrong } of tally.failures) {
-    // Of failures that say the same, one is looked at.
-    const kind = wrong.replaceAll(/[0-9a-f]{6,}|\d+/g, '#');
-    if (kinds.has(kind) || shrunk.length >= MOST_SHRUNK) continue;
+  for (const failure of tally.failures) {
+    const kind = failure.wrong.replaceAll(/[0-9a-f]{6,}|\d+/g, '#');
+    const { setting, rounds } = parseRounds(failure.schedule);
+    const small = kinds.has(kind) || shrunk.length >= MOST_SHRUNK ? undefined : await shrink(setting, rounds);
     kinds.add(kind);
-    const { setting, rounds } = parseRounds(schedule);
-    const small = await shrink(setting, rounds);
-    if (small !== undefined) shrunk.push({ ...small, from: schedule });
+    if (small === undefined) others.push(failure);
+    else shrunk.push({ ...small, from: failure.schedule });
   }
-  return { tally, shrunk };
+  return { tally, shrunk, others };
 }
 
 async function deeper({ seed, untilMs, world, part, parts }: Job & { do: 'deeper' }, tell: (tally: Tally) => void): Promise<Tally> {

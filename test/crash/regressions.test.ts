@@ -235,6 +235,13 @@ test('a restoring that died once its server was initialised goes on, and nobody 
   }
 });
 
+test('a server that was emptied for a snapshot and died in its own init is emptied once more, as the page says, and then restored', async () => {
+  for (const nth of [1, 2]) {
+    const { story } = await endsWell('rotate-1x1-remote', [{ kind: 'commit', on: /./, nth: 2 }, 'well', { kind: 'commit', on: /./, nth }]);
+    assert.deepEqual(story.slice(-2), ['recover --restore-snapshot: halt restore-cut-off', 'recover --restore-snapshot: done']);
+  }
+});
+
 test('whatever a person has let others read beside main is closed by the next install, the previous keys too, and status says so until then', async () => {
   const world = new World({ managers: 2, nodes: 1 });
   assert.equal((await world.run(install)).ending.is, 'done');

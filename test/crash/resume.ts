@@ -72,7 +72,7 @@ export type Next = { readonly verb: Verb } | { readonly wrong: string } | { read
 export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, faulty: boolean, hand: 'acts' | 'reads' = 'acts'): Next {
   if (ending.is !== 'halt') return { verb };
   const { code, next = [], exit } = ending.halt.text;
-  if (code === 'init-cut-off' && !world.vault.initCutOff()) return { wrong: 'it says that Vault was cut off in its init, and it was not' };
+  if ((code === 'init-cut-off' || code === 'restore-cut-off') && !world.vault.initCutOff()) return { wrong: 'it says that Vault was cut off in its init, and it was not' };
   if (code === 'init-reply-lost' && seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
   // A server that became older than every set looks the same from outside: then the page is wrong about why, and right about what.
   if (code === 'half-commit' && !world.vault.halfCommitted() && (world.harm === 0 || sightOf(world).some(({ live }) => live))) return { wrong: 'it says that no set opens Vault, and one does' };
@@ -91,7 +91,7 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
     if (hand === 'acts') wipe(world);
     return { verb: 'install' };
   }
-  if (code === 'half-commit') {
+  if (code === 'half-commit' || code === 'restore-cut-off') {
     if (hand === 'acts') wipe(world);
     return { verb: 'recover --restore-snapshot' };
   }

@@ -9,7 +9,7 @@ import { prepare } from './prepare.ts';
 import { parseRounds } from './schedule.ts';
 import { settingNamed, settings } from './settings.ts';
 import type { Shrunk } from './shrink.ts';
-import { addTally, emptyTally, longestResume, type Tally } from './tally.ts';
+import { addTally, emptyTally, type Failure, longestResume, type Tally } from './tally.ts';
 
 /*
  * `npm run simulate`: deeper than `npm test` looks. Without flags two minutes of schedules of two to four things that go
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
   const parts = number('workers', values.workers, availableParallelism());
   const startedMs = Date.now();
   const failed: Shrunk[] = [];
+  const unshrunk: Failure[] = [];
   let schedules = 0;
   const whole = values.pairs === true ? 'pairs' : values.singles === true ? 'singles' : undefined;
   const worlds = whole === undefined ? [values.world] : values.world !== undefined ? [values.world] : whole === 'pairs' ? PAIRED : settings.map(({ name }) => name);
@@ -48,14 +49,16 @@ async function main(): Promise<number> {
     const untilMs = startedMs + number('minutes', values.minutes, DEFAULT_MINUTES) * 60_000;
     const job = (part: number): Job => (whole === undefined ? { do: 'deeper', seed, untilMs, world, part, parts } : { do: whole, world: world!, part, parts });
     const beganMs = Date.now();
-    const { tally, shrunk } = await onWorkers(Array.from({ length: parts }, (_, part) => job(part)));
+    const { tally, shrunk, others } = await onWorkers(Array.from({ length: parts }, (_, part) => job(part)));
     console.log(summary(tally, Date.now() - beganMs));
     schedules += tally.schedules;
     failed.push(...shrunk);
+    unshrunk.push(...others);
   }
   if (schedules === 0) throw new Error('no schedule was tried');
   for (const one of failed) console.log(`\nWRONG: ${one.wrong}\n  ${one.story.join(' > ')}\n  npm run simulate -- --replay '${replayText(one)}'`);
-  return failed.length > 0 ? 1 : 0;
+  for (const { wrong, schedule } of unshrunk) console.log(`\nWRONG, as it was found: ${wrong}\n  npm run simulate -- --replay '${schedule}'`);
+  return failed.length + unshrunk.length > 0 ? 1 : 0;
 }
 
 function summary({ setting, schedules, states, resumes, kinds, failures, truncated, ...tally }: Tally, tookMs: number): string {
@@ -69,7 +72,7 @@ function summary({ setting, schedules, states, resumes, kinds, failures, truncat
 }
 
 /** Each job in a process of its own; their findings together. */
-async function onWorkers(jobs: readonly Job[]): Promise<{ tally: Tally; shrunk: Shrunk[] }> {
+async function onWorkers(jobs: readonly Job[]): Promise<{ tally: Tally; shrunk: Shrunk[]; others: Failure[] }> {
   const children = new Set<ChildProcess>();
   const progress = new Map<number, { schedules: number; failures: number }>();
   let toldAt = Date.now();
@@ -96,7 +99,7 @@ async function onWorkers(jobs: readonly Job[]): Promise<{ tally: Tally; shrunk: 
     const reports = await Promise.all(jobs.map(run));
     const tally = emptyTally(reports[0]!.tally.setting);
     for (const report of reports) addTally(tally, report.tally);
-    return { tally, shrunk: reports.flatMap(({ shrunk }) => shrunk) };
+    return { tally, shrunk: reports.flatMap(({ shrunk }) => shrunk), others: reports.flatMap(({ others }) => others) };
   } finally {
     for (const child of children) child.kill();
   }

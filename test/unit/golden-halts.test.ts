@@ -16,7 +16,7 @@ const pathOf = (name: string) => join(golden, `${name}.txt`);
 const contract: Record<keyof typeof haltTexts, readonly number[]> = {
   stopped: [129, 130, 143], lockLost: [6], locked: [6], foreignRekey: [6],
   proofUnrecorded: [5], noMajority: [5], managersUnreachable: [5], notSetAside: [5], preflight: [5], undelivered: [5], stageFailed: [5], managerCutOff: [5], cannotTellLost: [5], everyManagerFirst: [5],
-  vaultUnreachable: [8], kubernetesUnreachable: [8], kubernetesForbidden: [8], podsNotThere: [8], vaultCutOff: [8], initUnanswered: [8], initCutOff: [8], noLeader: [8], nodesClosed: [8], nodesBehind: [8],
+  vaultUnreachable: [8], kubernetesUnreachable: [8], kubernetesForbidden: [8], podsNotThere: [8], vaultCutOff: [8], initUnanswered: [8], initCutOff: [8], restoreCutOff: [8], noLeader: [8], nodesClosed: [8], nodesBehind: [8],
   autoUnseal: [7], otherCluster: [7], conflictingMain: [7], unreadable: [7], keysRejected: [7], unproven: [7], snapshotFailed: [5, 7], notReversible: [7],
   importRejected: [7], emptyFirst: [7], notConfirmed: [7], stillUnsealed: [7], keysUnrejected: [7], keysAreLive: [7], restored: [7],
   finishFirst: [4], chartFailed: [4], releaseStuck: [4], extraFailed: [4], notConfigured: [4], loginFailed: [4], rekeyInterrupted: [4], commitUnknown: [4], verifyFailed: [4], notGone: [4],
@@ -26,7 +26,7 @@ const contract: Record<keyof typeof haltTexts, readonly number[]> = {
 
 /** Stops at which there are keys somewhere, or could be: the page says that they are safe, and where. */
 const keysAtStake: readonly (keyof typeof haltTexts)[] = [
-  'proofUnrecorded', 'stopped', 'lockLost', 'vaultCutOff', 'managerCutOff', 'noLeader', 'notSetAside', 'otherCluster', 'finishFirst', 'foreignRekey', 'conflictingMain', 'unreadable', 'keysRejected', 'undelivered', 'nodesClosed', 'initUnanswered', 'initCutOff',
+  'proofUnrecorded', 'stopped', 'lockLost', 'vaultCutOff', 'managerCutOff', 'noLeader', 'notSetAside', 'otherCluster', 'finishFirst', 'foreignRekey', 'conflictingMain', 'unreadable', 'keysRejected', 'undelivered', 'nodesClosed', 'initUnanswered', 'initCutOff', 'restoreCutOff',
   'snapshotFailed', 'notReversible', 'rekeyInterrupted', 'sharesWhileSealed', 'importRejected', 'emptyFirst', 'stageFailed', 'commitUnknown', 'restored', 'initReplyLost', 'cannotTellLost', 'halfCommit', 'everyManagerFirst', 'stillUnsealed', 'keysUnrejected', 'keysAreLive', 'notGone',
 ];
 
