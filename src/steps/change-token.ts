@@ -3,6 +3,7 @@ import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
 import { Secret } from '../model/secret.ts';
+import { WireError } from '../ports/vault.ts';
 import { VaultError } from '../vault/answers.ts';
 import { deliverKeys } from './deliver-keys.ts';
 import { isLiving, tokensBeside, withLivingToken } from './living-token.ts';
@@ -52,6 +53,8 @@ async function tokenNow(hands: Hands, address: string, held: Held): Promise<Secr
     const swept = await hands.vault.revokeByName(address, using, NAME, SEARCHED);
     if (swept > 0) hands.tell({ is: 'note', text: `revoked ${swept} root token${swept === 1 ? '' : 's'} that an earlier change had left` });
   } catch (error) {
+    // Vault went away: the next run searches again. Where it refuses the search, this would keep every run from its end.
+    if (error instanceof WireError) throw error;
     hands.tell({ is: 'warning', text: `tokens of an earlier change could not be searched for: ${messageOf(error)}` });
   }
   return hands.vault.createRootToken(address, using, NAME).catch((error: unknown) => {

@@ -8,9 +8,19 @@ import { activeOf, reachedNodes } from './prove-live.ts';
 
 /** Every root token beside these shares in any file, and `more`, except the set's own. */
 export function tokensBeside(survey: Survey, set: KeySet, ...more: Secret[]): Secret[] {
-  const found = [...more, ...papersOf(survey, 'main', 'install', 'rotate').flatMap((paper) => setsIn(paper).filter((each) => sameShares(each.set, set)).map((each) => each.set.rootToken))];
+  const found = papersOf(survey, 'main', 'install', 'rotate').flatMap((paper) => setsIn(paper).filter((each) => sameShares(each.set, set)).map((each) => each.set.rootToken));
+  return otherThan(set.rootToken, [...more, ...found]);
+}
+
+/** Those first; then every other one: a server that was restored may know one that stands beside keys that it rejects. */
+function tokensAnywhere(survey: Survey, set: KeySet): Secret[] {
+  const found = papersOf(survey, 'main', 'install', 'rotate', 'previous').flatMap((paper) => setsIn(paper).map((each) => each.set.rootToken));
+  return otherThan(set.rootToken, [...tokensBeside(survey, set), ...found]);
+}
+
+function otherThan(own: Secret, tokens: readonly Secret[]): Secret[] {
   const distinct: Secret[] = [];
-  for (const token of found) if (!token.empty && !token.equals(set.rootToken) && !distinct.some((known) => known.equals(token))) distinct.push(token);
+  for (const token of tokens) if (!token.empty && !token.equals(own) && !distinct.some((known) => known.equals(token))) distinct.push(token);
   return distinct;
 }
 
@@ -19,13 +29,13 @@ export function tokensBeside(survey: Survey, set: KeySet, ...more: Secret[]): Se
  * the server knows it no more and knows another. Without that question a dead token would be written over the only living one.
  */
 export async function withLivingToken(hands: Hands, survey: Survey, set: KeySet): Promise<KeySet> {
-  const others = tokensBeside(survey, set);
+  const others = tokensAnywhere(survey, set);
   if (set.rootToken.empty || others.length === 0) return set;
   const active = activeOf(await reachedNodes(hands));
   if (active === undefined || await isLiving(hands, active.node.address, set.rootToken)) return set;
   for (const other of others) {
     if (!await isLiving(hands, active.node.address, other)) continue;
-    hands.tell({ is: 'warning', text: 'the managers hold several root tokens beside the same shares, and Vault does not know the newest: one that it knows is kept' });
+    hands.tell({ is: 'warning', text: 'the managers hold several root tokens, and Vault does not know the newest: one that it knows is kept' });
     return { ...set, rootToken: other };
   }
   return set;

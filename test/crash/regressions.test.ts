@@ -168,6 +168,25 @@ test('Vault restored from before its root token was replaced: rotate says that i
   assert.deepEqual(story.slice(-2), ['rotate: halt restored', 'install: done']);
 });
 
+test('a living root token beside keys that a restored Vault rejects takes the place of a dead one beside those that it accepts', async () => {
+  const setting = settingNamed('rotate-2x1-local-roottoken-twice');
+  const calls = await callsOf(await prepare(setting), 'rotate');
+  const first = calls.indexOf('vault v1 PUT sys/rekey/verify');
+  const stories = new Set<string>();
+  for (const at of calls.keys()) {
+    if (at <= first || !calls[at]!.startsWith('vault')) continue;
+    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'vault-restored', at, when: '', detail: [] }]]);
+    assert.equal(wrong, undefined, `restored at call ${at}: ${story.join(' > ')}`);
+    stories.add(story.join(' > '));
+  }
+  assert.ok(stories.has('rotate: done > rotate: halt restored > install: done'), [...stories].join('\n'));
+});
+
+test('a search for forgotten root tokens to which Vault gives no answer is made again, not left', async () => {
+  const { story } = await endsWell('rotate-roottoken', [{ kind: 'die', on: /^vault v1 POST auth\/token\/create/ }, { kind: 'fails', on: /^vault v1 LIST auth\/token\/accessors$/ }]);
+  assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
+});
+
 test('a node that is sealed between the two questions of the last look is not called open', async () => {
   const { story } = await endsWell('install-1x1', [{ kind: 'node-sealed', on: /^vault v1 GET sys\/health$/, nth: 99 }]);
   assert.deepEqual(story, ['install: halt nodes-closed', 'install: done']);
