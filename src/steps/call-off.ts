@@ -7,6 +7,7 @@ import { haltTexts } from '../model/halts.ts';
 import { type KeySet, sameShares } from '../model/keys.ts';
 import { setsIn } from '../engine/candidates.ts';
 import type { FileOperation } from '../ports/hosts.ts';
+import { refuseConflicts } from './deliver-keys.ts';
 import { applyOnAll, missingOf, setAside } from './places.ts';
 import type { CalledOff, Scene } from './records.ts';
 
@@ -17,6 +18,8 @@ export const callOff: Step<CalledOff, Scene> = {
   act: async (hands, { survey: seen, live }) => {
     const missing = missingOf(hands, seen);
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
+    // The next step would refuse them too, and then this manager's checkpoint, its only living copy, would be set aside for nothing.
+    if (live !== undefined) await refuseConflicts(hands, seen, live);
     const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: [...mainAgain(seen, sight, live), ...setRotationAside(hands, sight)] })));
     if (failed.length > 0) throw new Halt(haltTexts.notSetAside(failed, 'rotate', hands.settings.inventory));
     hands.tell({ is: 'note', text: 'the interrupted rotation never took effect: the old keys are live, its checkpoint was set aside; starting afresh' });

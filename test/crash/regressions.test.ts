@@ -187,6 +187,13 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
 });
 
+test('a main that somebody edited in the middle of a rotation stops the next run before the checkpoint beside it is set aside', async () => {
+  for (const on of [/^disk m1 file\.write .*vault-creds-rotate\.json\.tmp/, /^vault v1 PUT sys\/rekey\/update$/]) {
+    const { story } = await endsWell('rotate-2x1', [{ kind: 'die', on }, 'edit:m1:main']);
+    assert.deepEqual(story, ['rotate: died', 'edit:m1:main', 'rotate: halt conflicting-main', 'rotate: done']);
+  }
+});
+
 test('a node that is sealed between the two questions of the last look is not called open', async () => {
   const { story } = await endsWell('install-1x1', [{ kind: 'node-sealed', on: /^vault v1 GET sys\/health$/, nth: 99 }]);
   assert.deepEqual(story, ['install: halt nodes-closed', 'install: done']);
