@@ -1,4 +1,5 @@
 import type { Fork, Step } from '../engine/flow.ts';
+import { survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
@@ -29,7 +30,8 @@ export const changeToken: Step<Held, Held> = {
   act: async (hands, held) => {
     const address = await leader(hands);
     const token = await tokenNow(hands, address, held);
-    const delivered = await deliverKeys<Held>('rotate').act(hands, { ...held, set: { ...held.set, rootToken: token }, fromCheckpoint: true });
+    // The keys have just been delivered: by the look from before, the main that holds them now would be one to set aside.
+    const delivered = await deliverKeys<Held>('rotate').act(hands, { ...held, survey: await survey(hands), set: { ...held.set, rootToken: token }, fromCheckpoint: true });
     const { set } = delivered;
     if (!set.rootToken.empty && !await isLiving(hands, address, set.rootToken)) {
       hands.tell({ is: 'warning', text: 'Vault knows none of the root tokens that the managers hold: give a living one with --token-file, and --root-token makes another' });

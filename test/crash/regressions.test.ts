@@ -187,6 +187,13 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
 });
 
+test('a changed root token is delivered by a new look: the main that was just written is not the one to set aside', async () => {
+  for (const name of ['rotate-1x1-local-roottoken-twice', 'rotate-2x1-local-roottoken-twice']) {
+    const { story } = await endsWell(name, [{ kind: 'die', on: /^vault v1 PUT sys\/rekey\/update$/ }, 'restore:1']);
+    assert.deepEqual(story, ['rotate: died', 'restore:1', 'rotate: done']);
+  }
+});
+
 test('a main that somebody edited in the middle of a rotation stops the next run before the checkpoint beside it is set aside', async () => {
   for (const on of [/^disk m1 file\.write .*vault-creds-rotate\.json\.tmp/, /^vault v1 PUT sys\/rekey\/update$/]) {
     const { story } = await endsWell('rotate-2x1', [{ kind: 'die', on }, 'edit:m1:main']);
