@@ -20,7 +20,7 @@ export const callOff: Step<CalledOff, Scene> = {
     if (missing.length > 0) throw new Halt(haltTexts.managersUnreachable(missing, 'rotate', hands.settings.inventory));
     // The next step would refuse them too, and then this manager's checkpoint, its only living copy, would be set aside for nothing.
     if (live !== undefined) await refuseConflicts(hands, seen, live);
-    const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: [...mainAgain(seen, sight, live), ...setRotationAside(hands, sight)] })));
+    const { failed } = await applyOnAll(hands, reached(seen).map((sight) => ({ sight, operations: [...(live === undefined ? [] : mainAgain(hands, seen, sight, live)), ...setRotationAside(hands, sight)] })));
     if (failed.length > 0) throw new Halt(haltTexts.notSetAside(failed, 'rotate', hands.settings.inventory));
     hands.tell({ is: 'note', text: 'the interrupted rotation never took effect: the old keys are live, its checkpoint was set aside; starting afresh' });
     return { survey: await survey(hands) };
@@ -28,16 +28,16 @@ export const callOff: Step<CalledOff, Scene> = {
 };
 
 /**
- * A checkpoint that cannot be read may hold the live set too, and the main that was read may be in a cache only: main is
- * made durable before the other is moved. Where main is gone or damaged the checkpoint is this manager's only copy of the
- * live set; what cannot be read there is kept beside it.
+ * Main is made durable before the checkpoint beside it is moved: that may be this manager's only copy of the live set, where
+ * main is gone, damaged or older, and what was read of main may be in a cache only. What cannot be read there is kept beside it,
+ * and so is an older set; any other has been refused.
  */
-function mainAgain(seen: Survey, sight: ReachedManager, live: KeySet | undefined): FileOperation[] {
+export function mainAgain(hands: Hands, seen: Survey, sight: ReachedManager, live: KeySet): FileOperation[] {
   const main = paperOf(sight, 'main');
-  if (live === undefined) return [];
-  if (main?.is !== 'set') return [{ do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' }];
-  if (!sameShares(main.set, live)) return [];
-  return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ do: 'write', path: main.path, bytes: main.bytes, purpose: 'keys' }] : [];
+  const write = { do: 'write', path: sight.manager.paths.main, bytes: formatKeyFile(live), purpose: 'keys' } as const;
+  if (main?.is !== 'set') return [write];
+  if (!sameShares(main.set, live)) return [...setAside(main, hands.clock), write];
+  return papersOf(seen, 'rotate').some(({ is }) => is === 'unreadable') ? [{ ...write, bytes: main.bytes }] : [];
 }
 
 export function setRotationAside(hands: Hands, sight: ReachedManager): FileOperation[] {

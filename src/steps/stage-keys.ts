@@ -5,6 +5,7 @@ import { reached } from '../engine/survey.ts';
 import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts } from '../model/halts.ts';
+import { mainAgain } from './call-off.ts';
 import { applyOnAll, archived, type Written } from './places.ts';
 import { proveOne, tokenFor } from './prove-live.ts';
 import type { NewHeld, Staged } from './records.ts';
@@ -36,7 +37,6 @@ function readBackOf({ sight, readBack }: Written) {
 /** Cancel first: only then can the staged copies never become live, and may be set aside. */
 async function calledOff(hands: Hands & Prover, held: NewHeld, failed: readonly Failure[]): Promise<Halt> {
   const { inventory } = hands.settings;
-  const mains = reached(held.survey).map(({ manager }) => ({ host: manager.name, path: manager.paths.main }));
   try {
     const address = await leader(hands);
     await hands.vault.rekeyCancel(address, held.nonce, tokenFor(hands, held.set));
@@ -47,8 +47,13 @@ async function calledOff(hands: Hands & Prover, held: NewHeld, failed: readonly 
   } catch (error) {
     return new Halt(haltTexts.commitUnknown(`the rekey could not be cancelled: ${messageOf(error)}`, held.keptAt, inventory), { cause: error });
   }
-  await applyOnAll(hands, reached(held.survey).map((sight) => ({
-    sight, operations: [{ do: 'move', path: sight.manager.paths.rotateCheckpoint, to: archived(sight.manager.paths.rotateCheckpoint, hands.clock.now(), hands.clock.random(2)) }],
+  const { failed: left } = await applyOnAll(hands, reached(held.survey).map((sight) => ({
+    sight, operations: [
+      ...mainAgain(hands, held.survey, sight, held.set),
+      { do: 'move', path: sight.manager.paths.rotateCheckpoint, to: archived(sight.manager.paths.rotateCheckpoint, hands.clock.now(), hands.clock.random(2)) },
+    ],
   })));
-  return new Halt(haltTexts.stageFailed(failed, mains, inventory));
+  const holders = reached(held.survey).map(({ manager }) => manager).filter(({ name }) => !left.some(({ host }) => host === name));
+  const oldAt = holders.length > 0 ? holders.map(({ name, paths }) => ({ host: name, path: paths.main })) : held.keptAt;
+  return new Halt(haltTexts.stageFailed(failed, oldAt, inventory));
 }

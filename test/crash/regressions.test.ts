@@ -187,6 +187,14 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
 });
 
+test('a rotation that cannot be staged writes main anew, where it is empty or older, before it sets the checkpoint beside it aside', async () => {
+  for (const harm of ['empty:m1:main', 'delete:m2:main', 'older:m2:0']) {
+    const staging = { kind: 'fails', on: /^disk m2 file\.sync .*\.vault-creds-rotate\.json\.tmp/ } as const;
+    const { story } = await endsWell('rotate-2x1', [harm, staging]);
+    assert.deepEqual(story, [harm, 'rotate: halt stage-failed', 'rotate: done']);
+  }
+});
+
 test('a changed root token is delivered by a new look: the main that was just written is not the one to set aside', async () => {
   for (const name of ['rotate-1x1-local-roottoken-twice', 'rotate-2x1-local-roottoken-twice']) {
     const { story } = await endsWell(name, [{ kind: 'die', on: /^vault v1 PUT sys\/rekey\/update$/ }, 'restore:1']);
