@@ -58,7 +58,7 @@ async function cancelled(hands: Hands & Prover, address: string, rotating: Rotat
   if (error instanceof Halt) {
     await markRejected(hands, rotating.survey);
     if (left === undefined) await withdraw(hands, rotating);
-    const restored = left === undefined ? await restoredSince(hands, rotating.others, rotating.keptAt, error) : undefined;
+    const restored = left === undefined ? await restoredSince(hands, rotating, error) : undefined;
     return restored ?? new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });
   }
   return new Halt(haltTexts.rekeyInterrupted(messageOf(error), left, rotating.keptAt, inventory), { cause: error });

@@ -64,7 +64,7 @@ export const takeSnapshot: Step<Held, Saved> = {
 
 /** A token that Vault does not know: nothing has proven yet that the shares beside it are the ones of this Vault. */
 async function otherLives(hands: Hands & Prover, held: Held, cause: unknown): Promise<Halt | undefined> {
-  const restored = await restoredSince(hands, held.others.filter(({ set }) => !sameShares(set, held.set)), mainsOf(hands, held), cause);
+  const restored = await restoredSince(hands, { ...held, others: held.others.filter(({ set }) => !sameShares(set, held.set)), keptAt: mainsOf(hands, held) }, cause);
   if (restored !== undefined) await markRejected(hands, held.survey);
   return restored;
 }

@@ -303,3 +303,8 @@ test('Vault put back to before its root token was replaced, on a server that dem
   const { story } = await endsWell('rotate-1x1-local-openbao-roottoken-twice', ['rollback:0']);
   assert.ok(story.includes('rotate: halt restored'), story.join('\n'));
 });
+
+test('Vault put back while its root token is replaced: the new token is known there and the one beside the live previous shares is not, and rotate says that it was restored', async () => {
+  const { story } = await endsWell('rotate-2x1-remote-token-roottoken', [{ kind: 'vault-restored', on: /^vault v1 POST auth\/token\/create$/ }]);
+  assert.deepEqual(story, ['rotate: done', 'rotate: halt restored', 'install: done']);
+});
