@@ -9,7 +9,7 @@ import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
 import { refuseStrangeRotations } from './deliver-keys.ts';
 import { missingOf, openIn, unasked } from './places.ts';
-import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenAmong } from './prove-live.ts';
+import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenAmong, waitForActive } from './prove-live.ts';
 import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
 import { statusOf } from './start-rekey.ts';
 import { heldFrom } from './which-keys-live.ts';
@@ -29,8 +29,7 @@ export const whichSetLives: Fork<Scene, Outs> = {
     }
     if (pending !== undefined) {
       hands.tell({ is: 'note', text: `cancelling the rekey that the interrupted rotation left behind (nonce ${pending.nonce}); its shares were never valid` });
-      const { address } = activeOf(survey.nodes)!.node;
-      await hands.vault.rekeyCancel(address, pending.nonce, await tokenAmong(hands, address, byAge(survey)));
+      await hands.vault.rekeyCancel(pending.address, pending.nonce, await tokenAmong(hands, pending.address, byAge(survey)));
     }
     const candidates = byAge(survey);
     if (candidates.length === 0) throw new Halt(haltTexts.unreadable(papersOf(survey, 'rotate', 'main').flatMap((paper) => (paper.is === 'unreadable' ? [paper] : [])), hands.settings.inventory));
@@ -68,18 +67,22 @@ function committedFrom(eyes: Eyes, survey: Survey, live: Candidate, all: readonl
   };
 }
 
+type Pending = RekeyStatus & { readonly address: string };
+
 /** A rekey in progress that is ours by its nonce, or by an intent that was recorded just before it was begun. */
-async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<RekeyStatus | undefined> {
-  const active = activeOf(survey.nodes);
+async function pendingRekey(hands: Hands & Prover, survey: Survey): Promise<Pending | undefined> {
+  // OpenBao keeps its rekey through an election: not waited for, it would meet the proof as a stranger's.
+  const active = activeOf(survey.nodes) ?? activeOf(await waitForActive(hands));
   if (active === undefined) return undefined;
-  const status = await statusOf(hands, active.node.address, await tokenAmong(hands, active.node.address, byAge(survey)));
+  const { address } = active.node;
+  const status = await statusOf(hands, address, await tokenAmong(hands, address, byAge(survey)));
   if (!status.started) return undefined;
   const ours = rotations(survey).some(({ checkpoint: { meta } }) => {
     if (meta?.rekey === undefined) return false;
     if (meta.rekey.nonce !== '') return meta.rekey.nonce === status.nonce;
     return isUntouched(status, meta.rekey);
   });
-  if (ours || isOrphan(status, hands.lock.orphan)) return status;
+  if (ours || isOrphan(status, hands.lock.orphan)) return { ...status, address };
   throw new Halt(haltTexts.foreignRekey(status, hands.settings.inventory));
 }
 

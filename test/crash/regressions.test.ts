@@ -308,3 +308,10 @@ test('Vault put back while its root token is replaced: the new token is known th
   const { story } = await endsWell('rotate-2x1-remote-token-roottoken', [{ kind: 'vault-restored', on: /^vault v1 POST auth\/token\/create$/ }]);
   assert.deepEqual(story, ['rotate: done', 'rotate: halt restored', 'install: done']);
 });
+
+test('a rekey of ours that OpenBao kept through an election is known again by its record, untouched, begun and verifying', async () => {
+  for (const on of [/^disk m1 rename .*vault-creds-rotate\.json\.tmp$/, /^vault v1 PUT sys\/rotate\/root\/update$/, /^vault v1 PUT sys\/rotate\/root\/verify$/]) {
+    const { story } = await endsWell('rotate-1x1-local-openbao', [{ kind: 'die', on, nth: 1, when: 'before' }, 'new-leader']);
+    assert.deepEqual(story, ['rotate: died', 'new-leader', 'rotate: done']);
+  }
+});
