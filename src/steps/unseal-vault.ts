@@ -1,24 +1,19 @@
+import type { Candidate } from '../engine/candidates.ts';
 import type { Step } from '../engine/flow.ts';
 import type { NodeSight } from '../engine/survey.ts';
-import type { Eyes, Hands } from '../engine/world.ts';
+import type { Eyes, Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
-import { haltTexts, type Place } from '../model/halts.ts';
-import type { KeySet } from '../model/keys.ts';
+import { haltTexts } from '../model/halts.ts';
 import type { ClusterNode } from '../ports/cluster.ts';
 import type { LeaderTls } from '../vault/hands.ts';
 import { joinRaft, openNode } from '../vault/unseal.ts';
-import { isOpen } from './places.ts';
-import { activeOf, reachedNodes, waitForActive } from './prove-live.ts';
-
-/** What unsealing needs to know; every flow's record from `keysHeld` on has it. */
-export interface Openable {
-  readonly set: KeySet;
-  readonly others: readonly { readonly set: KeySet }[];
-  readonly keptAt: readonly Place[];
-}
+import { markRejected } from './mark-rejected.ts';
+import { isOpen, unasked } from './places.ts';
+import { activeOf, proveLive, reachedNodes, waitForActive } from './prove-live.ts';
+import type { Held } from './records.ts';
 
 /** All nodes open and one of them active; nodes that have not joined are joined to the leader first. */
-export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
+export function unsealVault<R extends Held>(flow: string): Step<R, R> {
   return {
     name: 'unseal-vault', title: 'unseal every Vault node', kind: 'repeat',
     look: async (eyes, record) => {
@@ -28,11 +23,33 @@ export function unsealVault<R extends Openable>(flow: string): Step<R, R> {
     act: async (hands, record) => {
       const failed = await openAll(hands, record);
       // One node's word is no verdict; that of every node is.
-      if (failed.length === hands.nodes.length && failed.every(({ rejected }) => rejected)) throw new Halt(haltTexts.keysRejected(record.keptAt, hands.settings.inventory));
+      if (failed.length === hands.nodes.length && failed.every(({ rejected }) => rejected)) throw allDead(hands, record);
+      const rejecting = failed.filter(({ rejected }) => rejected).map(({ host }) => host);
+      if (rejecting.length > 0) await refuseDead(hands, record, rejecting);
       if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, record.keptAt, flow, hands.settings.inventory));
       return record;
     },
   };
+}
+
+/**
+ * A node that takes none of our sets may be right: a manager's disk that came back older took the live keys with it, and
+ * nothing that anybody mends would open this node. The leader's word tells, while there is one.
+ * @throws Halt `keys-rejected`, `restored` where it takes another set than the current one, `unproven` where it will not say
+ */
+async function refuseDead(hands: Hands & Prover, record: Held, rejecting: readonly string[]): Promise<void> {
+  const { survey, set, others, keptAt } = record;
+  if (activeOf(await reachedNodes(hands)) === undefined) return;
+  const current: Candidate = { set, sources: [] };
+  const verdict = await proveLive(hands, [current, ...others]);
+  if (verdict.is === 'live' && verdict.candidate === current) return;
+  if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(`${rejecting.join(', ')}: ${REJECTS}; whether they are the live ones: ${verdict.why}`, hands.settings.inventory));
+  await markRejected(hands, survey);
+  throw verdict.is === 'none' ? allDead(hands, record) : new Halt(haltTexts.restored([...keptAt, ...verdict.candidate.sources], hands.settings.inventory));
+}
+
+function allDead(hands: Hands, { survey, others, keptAt }: Held): Halt {
+  return unasked(hands, survey) ?? new Halt(haltTexts.keysRejected([...keptAt, ...others.flatMap(({ sources }) => sources)], hands.settings.inventory));
 }
 
 const REJECTS = 'it rejects the keys';
@@ -60,7 +77,7 @@ export function closedNode(eyes: Eyes, host: string, why: string): { host: strin
 }
 
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */
-async function openAll(hands: Hands, { set, others }: Openable): Promise<{ host: string; why: string; mend?: string; rejected: boolean }[]> {
+async function openAll(hands: Hands, { set, others }: Held): Promise<{ host: string; why: string; mend?: string; rejected: boolean }[]> {
   const failed = new Map<string, string>();
   const open = async (node: ClusterNode) => {
     const tried = [set, ...others.map((other) => other.set)];

@@ -315,3 +315,10 @@ test('a rekey of ours that OpenBao kept through an election is known again by it
     assert.deepEqual(story, ['rotate: died', 'new-leader', 'rotate: done']);
   }
 });
+
+test('a node that alone has a newer key than the older disk of the only manager is not called closed for ever: the open leader says that the keys are dead, or with which token it would', async () => {
+  for (const [name, code] of [['rotate-1x3-remote', 'keys-rejected'], ['rotate-1x3-remote-token-roottoken', 'unproven']] as const) {
+    const { story } = await endsWell(name, [{ kind: 'node-restarts-before', on: /^vault v1 GET sys\/seal-status$/, nth: 99 }, 'older:m1:0']);
+    assert.deepEqual(story.slice(-2), ['older:m1:0', `rotate: halt ${code}`]);
+  }
+});
