@@ -66,6 +66,7 @@ export const haltSamples: { readonly [Entry in keyof typeof haltTexts]: Readonly
     '': haltTexts.initCutOff(vault, 'init: https://10.0.0.11:8200 answered 400: could not bootstrap clustered storage: error bootstrapping cluster: cluster already has state', { host: 'node1', path: installTmp }, inventory),
     barrier: haltTexts.initCutOff(vault, 'seal status: https://10.0.0.11:8200 answered 500: core: barrier reports initialized but no seal configuration found', undefined, inventory),
   },
+  keysElsewhere: { '': haltTexts.keysElsewhere(on(main, 'node1', 'node2'), on('/etc/kubernetes/.vault-unseal.json.5e0bd62da8b3c773.keys', 'node1'), inventory) },
   restoreCutOff: { '': haltTexts.restoreCutOff(vault, 'init: https://10.0.0.11:8200 answered 400: could not bootstrap clustered storage: error bootstrapping cluster: cluster already has state', inventory) },
   noLeader: { '': haltTexts.noLeader([`${vaults[0]}: standby`, `${vaults[1]}: connection refused`, `${vaults[2]}: sealed (0 of 2 shares given)`], inventory) },
   managersUnreachable: { '': haltTexts.managersUnreachable([unknownKey, away], 'install', inventory) },

@@ -262,6 +262,11 @@ export const haltTexts = {
     details: places(found), safe: ['Both sets were left where they are.'], notDone: ['The previous set was not made the main one.'],
     next: [`vaultctl install --accept-restored -i ${inventory}   (makes the previous keys the main ones, renames the newer, deletes nothing)`],
   }),
+  keysElsewhere: (rejected: readonly Place[], live: readonly Place[], inventory: string): HaltText => ({
+    code: 'keys-elsewhere', exit: 'resumable', what: 'Vault rejects the keys in main and accepts others that stand on a manager',
+    details: [...rejected.map((place) => `rejected: ${at(place)}`), ...live.map((place) => `accepted: ${at(place)}`)], safe: ['Every set was left where it is.'], notDone: ['The keys were not rotated.'],
+    next: [`vaultctl install -i ${inventory}   (makes the accepted keys the main ones on every manager; what they replace is kept)`, 'then run the same command again'],
+  }),
   verifyFailed: (problems: readonly string[], inventory: string): HaltText => ({
     code: 'verify-failed', exit: 'resumable', what: 'The managers do not all hold complete, live keys', details: problems,
     notDone: ['Nothing was changed on any manager; the rekey that it proves with is cancelled, and a node that was sealed may be open now.'],

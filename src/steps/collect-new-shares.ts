@@ -56,7 +56,7 @@ async function cancelled(hands: Hands & Prover, address: string, rotating: Rotat
   const left = await hands.vault.rekeyCancel(address, rotating.nonce, tokenFor(hands, rotating.set)).then(() => undefined, messageOf);
   const { inventory } = hands.settings;
   if (error instanceof Halt) {
-    await markRejected(hands, rotating.survey);
+    await markRejected(hands);
     if (left === undefined) await withdraw(hands, rotating);
     const restored = left === undefined ? await restoredSince(hands, rotating, error) : undefined;
     return restored ?? new Halt({ ...error.text, details: rotating.keptAt.map(({ host, path }) => `${host}:${path}`) }, { cause: error });

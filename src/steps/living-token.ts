@@ -1,5 +1,5 @@
 import { setsIn } from '../engine/candidates.ts';
-import { papersOf, type Survey } from '../engine/survey.ts';
+import { papersOf, type Survey, survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { type KeySet, sameShares } from '../model/keys.ts';
 import type { Secret } from '../model/secret.ts';
@@ -13,9 +13,9 @@ export function tokensBeside(survey: Survey, set: KeySet, ...more: Secret[]): Se
 }
 
 /** Those first; then every other one: a server that was restored may know one that stands beside keys that it rejects. */
-function tokensAnywhere(survey: Survey, set: KeySet): Secret[] {
-  const found = papersOf(survey, 'main', 'install', 'rotate', 'previous').flatMap((paper) => setsIn(paper).map((each) => each.set.rootToken));
-  return otherThan(set.rootToken, [...tokensBeside(survey, set), ...found]);
+function tokensAnywhere(seen: Survey, set: KeySet): Secret[] {
+  const found = papersOf(seen, 'main', 'install', 'rotate', 'previous', 'sibling').flatMap((paper) => setsIn(paper).map((each) => each.set.rootToken));
+  return otherThan(set.rootToken, [...tokensBeside(seen, set), ...found]);
 }
 
 function otherThan(own: Secret, tokens: readonly Secret[]): Secret[] {
@@ -28,11 +28,14 @@ function otherThan(own: Secret, tokens: readonly Secret[]): Secret[] {
  * Equal shares prove nothing about the token beside them, and of several one may be damaged: the set's own counts unless
  * the server knows it no more and knows another. Without that question a dead token would be written over the only living one.
  */
-export async function withLivingToken(hands: Hands, survey: Survey, set: KeySet): Promise<KeySet> {
-  const others = tokensAnywhere(survey, set);
-  if (set.rootToken.empty || others.length === 0) return set;
+export async function withLivingToken(hands: Hands, seen: Survey, set: KeySet): Promise<KeySet> {
+  const known = tokensAnywhere(seen, set);
+  const isHidden = papersOf(seen, 'main', 'install', 'rotate', 'sibling').some(({ is }) => is === 'unreadable');
+  if (set.rootToken.empty || (known.length === 0 && !isHidden)) return set;
   const active = activeOf(await reachedNodes(hands));
   if (active === undefined || await isLiving(hands, active.node.address, set.rootToken)) return set;
+  // A file that could not be read this once may hold the only living one, and is about to be written over.
+  const others = isHidden ? otherThan(set.rootToken, [...known, ...tokensAnywhere(await survey(hands), set)]) : known;
   for (const other of others) {
     if (!await isLiving(hands, active.node.address, other)) continue;
     hands.tell({ is: 'warning', text: 'the managers hold several root tokens, and Vault does not know the newest: one that it knows is kept' });

@@ -4,6 +4,7 @@ import type { Hands, Prover } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
 import { haltTexts, type Place } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
+import { withLivingToken } from './living-token.ts';
 import { markRejected } from './mark-rejected.ts';
 import { handsOn, masterOf, stamp } from './places.ts';
 import { activeOf, reachedNodes, tokenFor } from './prove-live.ts';
@@ -30,7 +31,8 @@ export const takeSnapshot: Step<Held, Saved> = {
     if (active === undefined) throw refuse('no node is active');
     const { storageType } = active.status;
     if (storageType !== undefined && storageType !== 'raft') throw refuse(`the storage "${storageType}" has no snapshots`);
-    const token = tokenFor(hands, held.set);
+    const set = await withLivingToken(hands, held.survey, held.set);
+    const token = tokenFor(hands, set);
     await leaveNoForeign(hands, active.node.address, token).catch(async (error: unknown) => {
       throw error instanceof Halt && error.text.code === 'unproven' ? await otherLives(hands, held, error) ?? error : error;
     });
@@ -58,14 +60,14 @@ export const takeSnapshot: Step<Held, Saved> = {
     }
     const by = failures.every((failure) => failure.by === 'manager') ? 'manager' : 'vault';
     if (snapshots.length < Math.min(2, order.length)) throw refuse(failures.map(({ why }) => why).join('; '), { by });
-    return { ...held, snapshots, keptAt: mainsOf(hands, held) };
+    return { ...held, set, snapshots, keptAt: mainsOf(hands, held) };
   },
 };
 
 /** A token that Vault does not know: nothing has proven yet that the shares beside it are the ones of this Vault. */
 async function otherLives(hands: Hands & Prover, held: Held, cause: unknown): Promise<Halt | undefined> {
   const restored = await restoredSince(hands, { ...held, others: held.others.filter(({ set }) => !sameShares(set, held.set)), keptAt: mainsOf(hands, held) }, cause);
-  if (restored !== undefined) await markRejected(hands, held.survey);
+  if (restored !== undefined) await markRejected(hands);
   return restored;
 }
 

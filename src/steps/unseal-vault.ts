@@ -11,6 +11,7 @@ import { markRejected } from './mark-rejected.ts';
 import { isOpen, unasked } from './places.ts';
 import { activeOf, proveLive, reachedNodes, waitForActive } from './prove-live.ts';
 import type { Held } from './records.ts';
+import { livesElsewhere } from './restored-since.ts';
 
 /** All nodes open and one of them active; nodes that have not joined are joined to the leader first. */
 export function unsealVault<R extends Held>(flow: string): Step<R, R> {
@@ -38,14 +39,14 @@ export function unsealVault<R extends Held>(flow: string): Step<R, R> {
  * @throws Halt `keys-rejected`, `restored` where it takes another set than the current one, `unproven` where it will not say
  */
 async function refuseDead(hands: Hands & Prover, record: Held, rejecting: readonly string[]): Promise<void> {
-  const { survey, set, others, keptAt } = record;
+  const { set, others, keptAt } = record;
   if (activeOf(await reachedNodes(hands)) === undefined) return;
   const current: Candidate = { set, sources: [] };
   const verdict = await proveLive(hands, [current, ...others]);
   if (verdict.is === 'live' && verdict.candidate === current) return;
   if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(`${rejecting.join(', ')}: ${REJECTS}; whether they are the live ones: ${verdict.why}`, hands.settings.inventory));
-  await markRejected(hands, survey);
-  throw verdict.is === 'none' ? allDead(hands, record) : new Halt(haltTexts.restored([...keptAt, ...verdict.candidate.sources], hands.settings.inventory));
+  await markRejected(hands);
+  throw verdict.is === 'none' ? allDead(hands, record) : livesElsewhere(hands, keptAt, verdict.candidate);
 }
 
 function allDead(hands: Hands, { survey, others, keptAt }: Held): Halt {

@@ -92,7 +92,7 @@ async function agreeToRestored(hands: Hands & Prover, survey: Survey, live: Cand
   if (hands.flags.acceptRestored) return;
   const question = 'Vault was restored from before the last rotation. Make the previous keys the main ones again, and set the newer ones aside?';
   if (await hands.operator.confirm(question, hands.settings.clusterName)) return;
-  await markRejected(hands, survey);
+  await markRejected(hands);
   throw new Halt(haltTexts.restored([...papersOf(survey, 'main'), ...live.sources], hands.settings.inventory));
 }
 

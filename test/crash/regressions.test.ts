@@ -187,6 +187,26 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
 });
 
+test('a root token that stands alone in a file that cannot be read this once is not given up for a dead one', async () => {
+  const { story } = await endsWell('rotate-roottoken', [{ kind: 'die', on: /^vault v1 POST auth\/token\/revoke-self$/ }, { kind: 'fails', on: /^disk m1 (stat|read|open) .*\/vault-unseal\.json$/ }]);
+  assert.deepEqual(story, ['rotate: died', 'rotate: done', 'rotate: done']);
+});
+
+test('an about that could not be read this once is told all the same that Vault rejects the keys that it names', async () => {
+  const { story } = await endsWell('rotate-1x3-local-twice', ['rollback:0', { kind: 'die', on: /^disk m1 create .*\.vault-creds-rotate\.json\.tmp/, when: 'before' }, { kind: 'fails', on: /^disk m1 read .*about\.json$/ }]);
+  assert.deepEqual(story.slice(2), ['rotate: halt restored', 'install: halt restored', 'install: done']);
+});
+
+test('a root token that somebody damaged in main is taken from what a dead run left beside it', async () => {
+  const { story } = await endsWell('rotate-1x1-remote-twice', [{ kind: 'die', on: /^disk m1 file\.sync .*\.vault-creds-rotate\.json\.tmp/ }, 'token:m1:main']);
+  assert.deepEqual(story, ['rotate: died', 'token:m1:main', 'rotate: done']);
+});
+
+test('live keys in what is left of a main that was never renamed are not called the previous ones of a restored Vault', async () => {
+  const { story } = await endsWell('rotate-1x1-local', [{ kind: 'die', on: /^disk m1 rename .*\/vault-unseal\.json$/, when: 'before' }, 'delete:m1:rotate']);
+  assert.deepEqual(story, ['rotate: died', 'delete:m1:rotate', 'rotate: halt keys-elsewhere', 'install: done']);
+});
+
 test('a rotation that cannot be staged writes main anew, where it is empty or older, before it sets the checkpoint beside it aside', async () => {
   for (const harm of ['empty:m1:main', 'delete:m2:main', 'older:m2:0']) {
     const staging = { kind: 'fails', on: /^disk m2 file\.sync .*\.vault-creds-rotate\.json\.tmp/ } as const;

@@ -19,7 +19,7 @@ const contract: Record<keyof typeof haltTexts, readonly number[]> = {
   vaultUnreachable: [8], kubernetesUnreachable: [8], kubernetesForbidden: [8], podsNotThere: [8], vaultCutOff: [8], initUnanswered: [8], initCutOff: [8], restoreCutOff: [8], noLeader: [8], nodesClosed: [8], nodesBehind: [8],
   autoUnseal: [7], otherCluster: [7], conflictingMain: [7], unreadable: [7], keysRejected: [7], unproven: [7], snapshotFailed: [5, 7], notReversible: [7],
   importRejected: [7], emptyFirst: [7], notConfirmed: [7], stillUnsealed: [7], keysUnrejected: [7], keysAreLive: [7], restored: [7],
-  finishFirst: [4], chartFailed: [4], releaseStuck: [4], extraFailed: [4], notConfigured: [4], loginFailed: [4], rekeyInterrupted: [4], commitUnknown: [4], verifyFailed: [4], notGone: [4],
+  finishFirst: [4], keysElsewhere: [4], chartFailed: [4], releaseStuck: [4], extraFailed: [4], notConfigured: [4], loginFailed: [4], rekeyInterrupted: [4], commitUnknown: [4], verifyFailed: [4], notGone: [4],
   notInitialised: [2], sharesWhileSealed: [2],
   credentialsLost: [3], initReplyLost: [3], halfCommit: [3], noKeysForSnapshot: [3], noSnapshot: [3],
 };
@@ -27,7 +27,7 @@ const contract: Record<keyof typeof haltTexts, readonly number[]> = {
 /** Stops at which there are keys somewhere, or could be: the page says that they are safe, and where. */
 const keysAtStake: readonly (keyof typeof haltTexts)[] = [
   'proofUnrecorded', 'stopped', 'lockLost', 'vaultCutOff', 'managerCutOff', 'noLeader', 'notSetAside', 'otherCluster', 'finishFirst', 'foreignRekey', 'conflictingMain', 'unreadable', 'keysRejected', 'undelivered', 'nodesClosed', 'initUnanswered', 'initCutOff', 'restoreCutOff',
-  'snapshotFailed', 'notReversible', 'rekeyInterrupted', 'sharesWhileSealed', 'importRejected', 'emptyFirst', 'stageFailed', 'commitUnknown', 'restored', 'initReplyLost', 'cannotTellLost', 'halfCommit', 'everyManagerFirst', 'stillUnsealed', 'keysUnrejected', 'keysAreLive', 'notGone',
+  'snapshotFailed', 'notReversible', 'rekeyInterrupted', 'sharesWhileSealed', 'importRejected', 'emptyFirst', 'stageFailed', 'commitUnknown', 'restored', 'keysElsewhere', 'initReplyLost', 'cannotTellLost', 'halfCommit', 'everyManagerFirst', 'stillUnsealed', 'keysUnrejected', 'keysAreLive', 'notGone',
 ];
 
 describe('the pages on which vaultctl stops', () => {
