@@ -162,13 +162,14 @@ export const opensOrFull: Fork<Scene, { keysHeld: Held; found: Found; full: Scen
   name: 'opens-or-full', title: 'find out whether a set of ours opens it already',
   look: async (eyes, { survey: seen }) => ({ is: 'unproven', because: UNPROVEN, likely: { to: 'keysHeld', record: likely(eyes, seen) } }),
   prove: async (hands, { survey: seen }) => {
+    // First: where a rekey demands a token, a server that was initialised for this knows none of ours, and nothing else could be proven.
+    const begun = await begunBefore(hands, seen);
+    if (begun !== undefined) return { to: 'found', record: begun };
     const record = await opening(hands, seen);
     if (record !== undefined) {
       hands.tell({ is: 'warning', text: 'keys of the managers open this Vault as it is: this run restores NO snapshot, and sees to the keys alone' });
       return { to: 'keysHeld', record };
     }
-    const begun = await begunBefore(hands, seen);
-    if (begun !== undefined) return { to: 'found', record: begun };
     // Who was allowed to be missing may hold what opens this Vault as it is: then nothing speaks for emptying it.
     const silent = unasked(hands, seen);
     if (silent !== undefined) throw silent;

@@ -303,6 +303,11 @@ test('a server that was emptied for a snapshot and died in its own init is empti
   }
 });
 
+test('… and where a rekey demands a token, too: that server knows the token of its own keys alone', async () => {
+  const { story } = await endsWell('rotate-token', [{ kind: 'commit', on: /./, nth: 2 }, 'well', { kind: 'die', on: /^vault v1 POST sys\/storage\/raft\/snapshot-force$/, when: 'before' }]);
+  assert.deepEqual(story.slice(-2), ['recover --restore-snapshot: died', 'recover --restore-snapshot: done']);
+});
+
 test('whatever a person has let others read beside main is closed by the next install, the previous keys too, and status says so until then', async () => {
   const world = new World({ managers: 2, nodes: 1 });
   assert.equal((await world.run(install)).ending.is, 'done');

@@ -74,8 +74,9 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
   const { code, next = [], exit } = ending.halt.text;
   if ((code === 'init-cut-off' || code === 'restore-cut-off') && !world.vault.initCutOff()) return { wrong: 'it says that Vault was cut off in its init, and it was not' };
   if (code === 'init-reply-lost' && seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
-  // A server that became older than every set looks the same from outside: then the page is wrong about why, and right about what.
-  if (code === 'half-commit' && !world.vault.halfCommitted() && (world.harm === 0 || sightOf(world).some(({ live }) => live))) return { wrong: 'it says that no set opens Vault, and one does' };
+  // A server that became older than every set looks the same from outside, and so does one that another operator has just emptied
+  // and initialised for the snapshot: then the page is wrong about why, and right about what.
+  if (code === 'half-commit' && !world.vault.halfCommitted() && sightOf(world).some(({ live }) => live)) return { wrong: 'it says that no set opens Vault, and one does' };
   if (world.harm > 0 && (exit === 'lost' || !faulty) && code !== 'half-commit') {
     const judged = judge(code, world);
     if (judged.is === 'lie') return { wrong: judged.why };
