@@ -42,18 +42,21 @@ export async function proveLive(hands: Hands & Prover, candidates: readonly Cand
     if (opened.size === 0 && activeOf(sights) === undefined) break;
     noteSealedAgain(sights, opened, refusals, tries);
   }
-  if (isRefusedByAll(hands, sights, candidates, refusals)) return { is: 'none', rejected: candidates };
+  if (isRefused(hands, sights, candidates, refusals)) return { is: 'none', rejected: candidates };
   throw new Halt(haltTexts.noLeader(sights.map(describeNode), hands.settings.inventory));
 }
 
 /**
  * Every node that stores anything refuses every set. One that answers "not initialised" (a replica that has not joined)
  * has nothing that a set could open; one that does not answer may open with any. Pods that are gone by now have refused nothing.
+ * One that is still open says nothing either, but where most refuse, it finds nobody to elect it.
  */
-function isRefusedByAll({ nodes }: Hands, sights: readonly NodeSight[], candidates: readonly Candidate[], refusals: ReadonlyMap<string, ReadonlySet<Candidate>>): boolean {
+function isRefused({ nodes }: Hands, sights: readonly NodeSight[], candidates: readonly Candidate[], refusals: ReadonlyMap<string, ReadonlySet<Candidate>>): boolean {
   const isEmpty = (address: string) => sights.some((sight) => sight.node.address === address && sight.reached && !sight.status.initialized);
   const storing = nodes.filter(({ address }) => !isEmpty(address));
-  return storing.length > 0 && storing.every(({ address }) => refusals.get(address)?.size === candidates.length);
+  const refusing = storing.filter(({ address }) => refusals.get(address)?.size === candidates.length);
+  const isOpenStill = (address: string) => sights.some((sight) => sight.node.address === address && isOpen(sight));
+  return refusing.length > storing.length / 2 && storing.every((node) => refusing.includes(node) || isOpenStill(node.address));
 }
 
 /**

@@ -95,6 +95,19 @@ test('a server that died in its init between barrier and seal gives no look an a
   assert.ok(story.includes('install: halt init-cut-off'), story.join('\n'));
 });
 
+test('a half commit is called one where a node is open still: most refuse every set, and it finds nobody to elect it', async () => {
+  const setting = settingNamed('rotate-1x3-remote');
+  const first = (await callsOf(await prepare(setting), 'rotate')).findLastIndex((call) => call === 'vault v1 PUT sys/rekey/verify');
+  const stories = new Set<string>();
+  // While it asks the dead leader what became of it, another node is sealed.
+  for (let at = first; at < first + 20; at += 1) {
+    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'node-sealed', at, when: '', detail: [] }, { kind: 'commit', at: 1, when: '', detail: [] }]]);
+    assert.equal(wrong, undefined, `sealed at call ${at}: ${story.join(' > ')}`);
+    stories.add(story.join(' > '));
+  }
+  assert.ok(stories.has('rotate: halt commit-unknown > rotate: halt half-commit > recover --restore-snapshot: done'), [...stories].join('\n'));
+});
+
 test('a server that takes NEW and seals itself every time is half-committed: the snapshot is named, and brings it back', async () => {
   const { story } = await endsWell('rotate-1x1', [{ kind: 'commit', on: /./, nth: 2 }]);
   assert.ok(story.some((line) => line === 'rotate: halt half-commit'), story.join('\n'));
