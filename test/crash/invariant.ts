@@ -187,8 +187,9 @@ export async function checkDone(world: World, { tokenHeld }: Pick<Seen, 'tokenHe
   if (seen.nodes.every((node) => !node.reached || node.health !== 'active')) return 'done, and no node is active';
   for (const manager of world.machines.values()) {
     const litter = [FOLDER, PATHS.snapshots].flatMap((folder) => [...(manager.find(folder)?.names.keys() ?? [])]).filter((name) => /\.[0-9a-f]{8,64}\.(keys|intent|plain)$/.test(name)
-      // The part of a snapshot that a dead rotation left goes with the next rotation whose own tidying nothing strikes.
-      && (verb === 'rotate' || !name.includes('.snap.')));
+      // The part of a snapshot that a dead rotation left goes with the next rotation whose own tidying nothing strikes; one that
+      // ends on a Vault restored meanwhile calls no snapshot superfluous.
+      && ((verb === 'rotate' && world.harm === 0) || !name.includes('.snap.')));
     if (litter.length > 0) return `done, and ${manager.hostname} has ${litter.join(', ')} left over`;
   }
   return tooOpen(world);
