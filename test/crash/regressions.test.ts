@@ -4,13 +4,10 @@ import { diagnose } from '../../src/engine/diagnose.ts';
 import { survey } from '../../src/engine/survey.ts';
 import { install } from '../../src/flows/install.ts';
 import { rotate } from '../../src/flows/rotate.ts';
-import type { FaultKind } from '../sim/process.ts';
 import { World } from '../sim/world.ts';
-import { befall } from './befall.ts';
+import { callsOf, endsWell, history, place } from './history.ts';
 import { play } from './play.ts';
-import { prepare, type Start } from './prepare.ts';
-import { describe, flowOf, nextAfter, type Outcome, resume, type Verb } from './resume.ts';
-import { parseSchedule, type Schedule } from './schedule.ts';
+import { prepare } from './prepare.ts';
 import { settingNamed } from './settings.ts';
 import { struck } from './strike.ts';
 
@@ -18,65 +15,6 @@ import { struck } from './strike.ts';
  * Bugs that the exploration found, each kept shut by the schedule that showed it (docs/crash-record.md). A fault is placed
  * by what the call does and not by its number, for numbers change with every call that is added.
  */
-
-interface Placed {
-  readonly kind: FaultKind | 'die' | 'reboot' | 'power' | 'commit';
-  /** Matches `port where what`; the `nth` of them, from 0. */
-  readonly on: RegExp;
-  /** 99: the last of them. */
-  readonly nth?: number;
-  readonly when?: 'before' | 'after';
-  readonly detail?: readonly string[];
-}
-
-async function callsOf(start: Start, verb: Verb): Promise<string[]> {
-  const { calls } = await start.world.clone().run(flowOf(verb));
-  return calls.map(({ port, where, what }) => `${port} ${where} ${what}`);
-}
-
-async function place(start: Start, verb: Verb, { kind, on, nth = 0, when = 'after', detail = [] }: Placed): Promise<Schedule> {
-  const found = (await callsOf(start, verb)).flatMap((call, index) => (on.test(call) ? [index] : []));
-  const at = nth === 99 ? found.at(-1) : found[nth];
-  assert.ok(at !== undefined, `${verb} makes ${found.length} calls like ${String(on)}, not ${nth + 1}`);
-  return { kind, at, when: kind === 'die' || kind === 'reboot' || kind === 'power' ? (when === 'before' ? 'b' : 'a') : '', detail };
-}
-
-/** One run for each fault, or what befalls the world between two (`rollback:0`), or nothing (`well`); then runs without any until it is quiet. */
-async function history(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
-  const setting = settingNamed(name);
-  const start = await prepare(setting);
-  let verb = setting.verb;
-  const story: string[] = [];
-  for (const fault of faults) {
-    if (fault === 'well') {
-      const { ending } = await struck(start, verb, []);
-      story.push(`${verb}: ${describe(ending)}`);
-      const next = nextAfter(ending, verb, start.world, start.seen, false);
-      if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: [] };
-      if ('verb' in next) verb = next.verb;
-      continue;
-    }
-    if (typeof fault === 'string') {
-      assert.ok(befall(start.world, parseSchedule(fault)), `${fault} found nothing there`);
-      story.push(fault);
-      continue;
-    }
-    const finished = await struck(start, verb, [fault.kind === 'commit' ? { kind: 'commit', at: fault.nth ?? 0, when: '', detail: [] } : await place(start, verb, fault)]);
-    story.push(`${verb}: ${describe(finished.ending)}`);
-    if (finished.wrong !== undefined) return { wrong: finished.wrong, runs: story.length, story, said: finished.said };
-    const next = nextAfter(finished.ending, verb, start.world, start.seen, true);
-    if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: finished.said };
-    if ('verb' in next) verb = next.verb;
-  }
-  const after = await resume(start.world, verb, start.seen);
-  return { ...after, story: [...story, ...after.story] };
-}
-
-async function endsWell(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
-  const outcome = await history(name, faults);
-  assert.equal(outcome.wrong, undefined, `${outcome.wrong ?? ''}\n${[...outcome.story, ...outcome.said].join('\n')}`);
-  return outcome;
-}
 
 const writesMain = /^disk m1 rename \/etc\/kubernetes\/vault-unseal\.json$/;
 
@@ -181,20 +119,6 @@ test('Vault restored from before its root token was replaced: rotate says that i
   assert.deepEqual(story.slice(-2), ['rotate: halt restored', 'install: done']);
 });
 
-test('a living root token beside keys that a restored Vault rejects takes the place of a dead one beside those that it accepts', async () => {
-  const setting = settingNamed('rotate-2x1-local-roottoken-twice');
-  const calls = await callsOf(await prepare(setting), 'rotate');
-  const first = calls.indexOf('vault v1 PUT sys/rekey/verify');
-  const stories = new Set<string>();
-  for (const at of calls.keys()) {
-    if (at <= first || !calls[at]!.startsWith('vault')) continue;
-    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'vault-restored', at, when: '', detail: [] }]]);
-    assert.equal(wrong, undefined, `restored at call ${at}: ${story.join(' > ')}`);
-    stories.add(story.join(' > '));
-  }
-  assert.ok(stories.has('rotate: done > rotate: halt restored > install: done'), [...stories].join('\n'));
-});
-
 test('a search for forgotten root tokens to which Vault gives no answer is made again, not left', async () => {
   const { story } = await endsWell('rotate-roottoken', [{ kind: 'die', on: /^vault v1 POST auth\/token\/create/ }, { kind: 'fails', on: /^vault v1 LIST auth\/token\/accessors$/ }]);
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
@@ -203,43 +127,6 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
 test('a root token that stands alone in a file that cannot be read this once is not given up for a dead one', async () => {
   const { story } = await endsWell('rotate-roottoken', [{ kind: 'die', on: /^vault v1 POST auth\/token\/revoke-self$/ }, { kind: 'fails', on: /^disk m1 (stat|read|open) .*\/vault-unseal\.json$/ }]);
   assert.deepEqual(story, ['rotate: died', 'rotate: done', 'rotate: done']);
-});
-
-test('an about that could not be read this once is told all the same that Vault rejects the keys that it names', async () => {
-  const { story } = await endsWell('rotate-1x3-local-twice', ['rollback:0', { kind: 'die', on: /^disk m1 create .*\.vault-creds-rotate\.json\.tmp/, when: 'before' }, { kind: 'fails', on: /^disk m1 read .*about\.json$/ }]);
-  assert.deepEqual(story.slice(2), ['rotate: halt restored', 'install: halt restored', 'install: done']);
-});
-
-test('a root token that somebody damaged in main is taken from what a dead run left beside it', async () => {
-  const { story } = await endsWell('rotate-1x1-remote-twice', [{ kind: 'die', on: /^disk m1 file\.sync .*\.vault-creds-rotate\.json\.tmp/ }, 'token:m1:main']);
-  assert.deepEqual(story, ['rotate: died', 'token:m1:main', 'rotate: done']);
-});
-
-test('live keys in what is left of a main that was never renamed are not called the previous ones of a restored Vault', async () => {
-  const { story } = await endsWell('rotate-1x1-local', [{ kind: 'die', on: /^disk m1 rename .*\/vault-unseal\.json$/, when: 'before' }, 'delete:m1:rotate']);
-  assert.deepEqual(story, ['rotate: died', 'delete:m1:rotate', 'rotate: halt keys-elsewhere', 'install: done']);
-});
-
-test('a rotation that cannot be staged writes main anew, where it is empty or older, before it sets the checkpoint beside it aside', async () => {
-  for (const harm of ['empty:m1:main', 'delete:m2:main', 'older:m2:0']) {
-    const staging = { kind: 'fails', on: /^disk m2 file\.sync .*\.vault-creds-rotate\.json\.tmp/ } as const;
-    const { story } = await endsWell('rotate-2x1', [harm, staging]);
-    assert.deepEqual(story, [harm, 'rotate: halt stage-failed', 'rotate: done']);
-  }
-});
-
-test('a changed root token is delivered by a new look: the main that was just written is not the one to set aside', async () => {
-  for (const name of ['rotate-1x1-local-roottoken-twice', 'rotate-2x1-local-roottoken-twice']) {
-    const { story } = await endsWell(name, [{ kind: 'die', on: /^vault v1 PUT sys\/rekey\/update$/ }, 'restore:1']);
-    assert.deepEqual(story, ['rotate: died', 'restore:1', 'rotate: done']);
-  }
-});
-
-test('a main that somebody edited in the middle of a rotation stops the next run before the checkpoint beside it is set aside', async () => {
-  for (const on of [/^disk m1 file\.write .*vault-creds-rotate\.json\.tmp/, /^vault v1 PUT sys\/rekey\/update$/]) {
-    const { story } = await endsWell('rotate-2x1', [{ kind: 'die', on }, 'edit:m1:main']);
-    assert.deepEqual(story, ['rotate: died', 'edit:m1:main', 'rotate: halt conflicting-main', 'rotate: done']);
-  }
 });
 
 test('a node that is sealed between the two questions of the last look is not called open', async () => {
@@ -342,11 +229,6 @@ test('Vault put back to before its root token was replaced, on a server that dem
   assert.ok(story.includes('rotate: halt restored'), story.join('\n'));
 });
 
-test('Vault put back while its root token is replaced: the new token is known there and the one beside the live previous shares is not, and rotate says that it was restored', async () => {
-  const { story } = await endsWell('rotate-2x1-remote-token-roottoken', [{ kind: 'vault-restored', on: /^vault v1 POST auth\/token\/create$/ }]);
-  assert.deepEqual(story, ['rotate: done', 'rotate: halt restored', 'install: done']);
-});
-
 test('a rekey of ours that OpenBao kept through an election is known again by its record, untouched, begun and verifying', async () => {
   for (const on of [/^disk m1 rename .*vault-creds-rotate\.json\.tmp$/, /^vault v1 PUT sys\/rotate\/root\/update$/, /^vault v1 PUT sys\/rotate\/root\/verify$/]) {
     const { story } = await endsWell('rotate-1x1-local-openbao', [{ kind: 'die', on, nth: 1, when: 'before' }, 'new-leader']);
@@ -354,9 +236,3 @@ test('a rekey of ours that OpenBao kept through an election is known again by it
   }
 });
 
-test('a node that alone has a newer key than the older disk of the only manager is not called closed for ever: the open leader says that the keys are dead, or with which token it would', async () => {
-  for (const [name, code] of [['rotate-1x3-remote', 'keys-rejected'], ['rotate-1x3-remote-token-roottoken', 'unproven']] as const) {
-    const { story } = await endsWell(name, [{ kind: 'node-restarts-before', on: /^vault v1 GET sys\/seal-status$/, nth: 99 }, 'older:m1:0']);
-    assert.deepEqual(story.slice(-2), ['older:m1:0', `rotate: halt ${code}`]);
-  }
-});

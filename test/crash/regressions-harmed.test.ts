@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { callsOf, endsWell } from './history.ts';
+import { play } from './play.ts';
+import { prepare } from './prepare.ts';
+import { settingNamed } from './settings.ts';
+
+/*
+ * The same of worlds in which others did harm, too: Vault was restored, a disk came back older, a person edited a file.
+ */
+
+test('a living root token beside keys that a restored Vault rejects takes the place of a dead one beside those that it accepts', async () => {
+  const setting = settingNamed('rotate-2x1-local-roottoken-twice');
+  const calls = await callsOf(await prepare(setting), 'rotate');
+  const first = calls.indexOf('vault v1 PUT sys/rekey/verify');
+  const stories = new Set<string>();
+  for (const at of calls.keys()) {
+    if (at <= first || !calls[at]!.startsWith('vault')) continue;
+    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'vault-restored', at, when: '', detail: [] }]]);
+    assert.equal(wrong, undefined, `restored at call ${at}: ${story.join(' > ')}`);
+    stories.add(story.join(' > '));
+  }
+  assert.ok(stories.has('rotate: done > rotate: halt restored > install: done'), [...stories].join('\n'));
+});
+
+test('an about that could not be read this once is told all the same that Vault rejects the keys that it names', async () => {
+  const { story } = await endsWell('rotate-1x3-local-twice', ['rollback:0', { kind: 'die', on: /^disk m1 create .*\.vault-creds-rotate\.json\.tmp/, when: 'before' }, { kind: 'fails', on: /^disk m1 read .*about\.json$/ }]);
+  assert.deepEqual(story.slice(2), ['rotate: halt restored', 'install: halt restored', 'install: done']);
+});
+
+test('a root token that somebody damaged in main is taken from what a dead run left beside it', async () => {
+  const { story } = await endsWell('rotate-1x1-remote-twice', [{ kind: 'die', on: /^disk m1 file\.sync .*\.vault-creds-rotate\.json\.tmp/ }, 'token:m1:main']);
+  assert.deepEqual(story, ['rotate: died', 'token:m1:main', 'rotate: done']);
+});
+
+test('live keys in what is left of a main that was never renamed are not called the previous ones of a restored Vault', async () => {
+  const { story } = await endsWell('rotate-1x1-local', [{ kind: 'die', on: /^disk m1 rename .*\/vault-unseal\.json$/, when: 'before' }, 'delete:m1:rotate']);
+  assert.deepEqual(story, ['rotate: died', 'delete:m1:rotate', 'rotate: halt keys-elsewhere', 'install: done']);
+});
+
+test('a rotation that cannot be staged writes main anew, where it is empty or older, before it sets the checkpoint beside it aside', async () => {
+  for (const harm of ['empty:m1:main', 'delete:m2:main', 'older:m2:0']) {
+    const staging = { kind: 'fails', on: /^disk m2 file\.sync .*\.vault-creds-rotate\.json\.tmp/ } as const;
+    const { story } = await endsWell('rotate-2x1', [harm, staging]);
+    assert.deepEqual(story, [harm, 'rotate: halt stage-failed', 'rotate: done']);
+  }
+});
+
+test('a changed root token is delivered by a new look: the main that was just written is not the one to set aside', async () => {
+  for (const name of ['rotate-1x1-local-roottoken-twice', 'rotate-2x1-local-roottoken-twice']) {
+    const { story } = await endsWell(name, [{ kind: 'die', on: /^vault v1 PUT sys\/rekey\/update$/ }, 'restore:1']);
+    assert.deepEqual(story, ['rotate: died', 'restore:1', 'rotate: done']);
+  }
+});
+
+test('a main that somebody edited in the middle of a rotation stops the next run before the checkpoint beside it is set aside', async () => {
+  for (const on of [/^disk m1 file\.write .*vault-creds-rotate\.json\.tmp/, /^vault v1 PUT sys\/rekey\/update$/]) {
+    const { story } = await endsWell('rotate-2x1', [{ kind: 'die', on }, 'edit:m1:main']);
+    assert.deepEqual(story, ['rotate: died', 'edit:m1:main', 'rotate: halt conflicting-main', 'rotate: done']);
+  }
+});
+
+test('Vault put back while its root token is replaced: the new token is known there and the one beside the live previous shares is not, and rotate says that it was restored', async () => {
+  const { story } = await endsWell('rotate-2x1-remote-token-roottoken', [{ kind: 'vault-restored', on: /^vault v1 POST auth\/token\/create$/ }]);
+  assert.deepEqual(story, ['rotate: done', 'rotate: halt restored', 'install: done']);
+});
+
+test('a node that alone has a newer key than the older disk of the only manager is not called closed for ever: the open leader says that the keys are dead, or with which token it would', async () => {
+  for (const [name, code] of [['rotate-1x3-remote', 'keys-rejected'], ['rotate-1x3-remote-token-roottoken', 'unproven']] as const) {
+    const { story } = await endsWell(name, [{ kind: 'node-restarts-before', on: /^vault v1 GET sys\/seal-status$/, nth: 99 }, 'older:m1:0']);
+    assert.deepEqual(story.slice(-2), ['older:m1:0', `rotate: halt ${code}`]);
+  }
+});
