@@ -12,6 +12,8 @@ export interface ClusterLock {
   lost(): string | undefined;
   /** Asks anew what does not tell of its loss by itself; `lost` knows it then. Whoever does not answer changes nothing. */
   confirm?(): Promise<void>;
+  /** Writes our words anew on every manager that has the lock, and so learns from each whether it is ours still; `lost` knows it then. */
+  reassert?(): Promise<void>;
   /** A proof that a dead holder may have left running on the server. */
   readonly orphan: LockWords['proof'] | undefined;
   /** Operations that died while they held it: their words were still in the lock files. */
@@ -118,15 +120,26 @@ class Majority implements ClusterLock {
 
   async proof(proof: LockWords['proof'] | undefined): Promise<void> {
     if (proof !== undefined) this.#proof = proof;
-    const words: LockWords = { ...this.#words, ...(proof === undefined ? {} : { proof }) };
+    const { kept, missing } = await this.#write({ ...this.#words, ...(proof === undefined ? {} : { proof }) });
+    if (proof === undefined) this.#proof = undefined;
+    else if (kept === 0) throw new Halt(haltTexts.proofUnrecorded(missing, this.#words.flow, this.#inventory));
+  }
+
+  async reassert(): Promise<void> {
+    await this.#write({ ...this.#words, ...(this.#proof === undefined ? {} : { proof: this.#proof }) });
+  }
+
+  async #write(words: LockWords): Promise<{ kept: number; missing: Failure[] }> {
     const held = this.#held.filter(({ host }) => !this.#gone.has(host));
     const outcomes = await each(held, ({ lock }) => lock.rewrite(words));
-    const kept = outcomes.filter(({ is }) => is === 'ok').length;
-    if (proof === undefined) this.#proof = undefined;
-    else if (kept === 0) {
-      const missing = outcomes.flatMap((outcome, index) => (outcome.is === 'failed' ? [failureOf(held[index]!.host, outcome.error)] : []));
-      throw new Halt(haltTexts.proofUnrecorded(missing, this.#words.flow, this.#inventory));
+    const missing: Failure[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.is === 'ok') continue;
+      const { host } = held[index]!;
+      missing.push(failureOf(host, outcome.error));
+      if (outcome.error instanceof HostError && outcome.error.kind === 'fenced') this.#gone.set(host, outcome.error.message);
     }
+    return { kept: held.length - missing.length, missing };
   }
 
   async retake(host: string): Promise<boolean> {

@@ -60,6 +60,7 @@ function both(lock: ClusterLock, lease: HeldLease): ClusterLock {
     fence: (path) => lock.fence(path),
     lost: () => lock.lost() ?? lease.lost(),
     confirm: () => lease.confirm(),
+    reassert: async () => { await lease.confirm(); await lock.reassert?.(); },
     get orphan() { return lock.orphan; },
     proof: (proof) => lock.proof(proof),
     retake: (host) => lock.retake(host),

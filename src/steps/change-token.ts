@@ -1,4 +1,5 @@
 import type { Fork, Step } from '../engine/flow.ts';
+import { stopWhereAsked } from '../engine/run.ts';
 import { survey } from '../engine/survey.ts';
 import type { Hands } from '../engine/world.ts';
 import { Halt, messageOf } from '../model/halt.ts';
@@ -52,11 +53,12 @@ async function tokenNow(hands: Hands, address: string, held: Held): Promise<Secr
   const using = hands.flags.token ?? (await withLivingToken(hands, held.survey, held.set)).rootToken;
   if (using.empty) throw new Halt(haltTexts.unproven('a new root token needs a living one', hands.settings.inventory));
   try {
-    const swept = await hands.vault.revokeByName(address, using, NAME, SEARCHED);
+    // Somebody who broke our lock makes his token under it: if it is ours still, none of those that were listed before is his.
+    const swept = await hands.vault.revokeByName(address, using, NAME, SEARCHED, async () => { await hands.lock.reassert?.(); stopWhereAsked('rotate', hands); });
     if (swept > 0) hands.tell({ is: 'note', text: `revoked ${swept} root token${swept === 1 ? '' : 's'} that an earlier change had left` });
   } catch (error) {
     // Vault went away: the next run searches again. Where it refuses the search, this would keep every run from its end.
-    if (error instanceof WireError) throw error;
+    if (error instanceof WireError || error instanceof Halt) throw error;
     hands.tell({ is: 'warning', text: `tokens of an earlier change could not be searched for: ${messageOf(error)}` });
   }
   return hands.vault.createRootToken(address, using, NAME).catch((error: unknown) => {

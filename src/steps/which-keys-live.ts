@@ -25,7 +25,8 @@ export const whichKeysLive: Fork<Scene, Outs> = {
     const candidates = candidatesOf(survey);
     const [first] = candidates;
     if (first === undefined) throw nothingFound(eyes, survey);
-    const known = await liveWithoutProof(survey);
+    // Whoever says that Vault was restored wants it proven, whatever an about says that could not be written.
+    const known = eyes.flags.acceptRestored ? undefined : await liveWithoutProof(survey);
     if (known !== undefined) return { to: 'keysReplicated', record: heldFrom(eyes, survey, known, candidates) };
     return { is: 'unproven', because: `${candidates.length} set${candidates.length === 1 ? '' : 's'} of keys found, to be proven on Vault`, likely: answerFor(eyes, survey, first, candidates) };
   },

@@ -8,6 +8,7 @@ import { haltTexts, type Place } from '../model/halts.ts';
 import { sameShares } from '../model/keys.ts';
 import type { RekeyStatus } from '../vault/answers.ts';
 import { refuseStrangeRotations } from './deliver-keys.ts';
+import { withLivingToken } from './living-token.ts';
 import { missingOf, openIn, unasked } from './places.ts';
 import { activeOf, isOrphan, isUntouched, proveLive, reachedNodes, tokenAmong, waitForActive } from './prove-live.ts';
 import type { CalledOff, Held, NewHeld, Scene } from './records.ts';
@@ -25,7 +26,7 @@ export const whichSetLives: Fork<Scene, Outs> = {
     const pending = await pendingRekey(hands, survey);
     if (pending?.verificationPending === true) {
       const resumed = resumeVerification(hands, survey, pending);
-      if (resumed !== undefined) return { to: 'newHeld', record: resumed };
+      if (resumed !== undefined) return { to: 'newHeld', record: { ...resumed, set: await withLivingToken(hands, survey, resumed.set) } };
     }
     if (pending !== undefined) {
       hands.tell({ is: 'note', text: `cancelling the rekey that the interrupted rotation left behind (nonce ${pending.nonce}); its shares were never valid` });

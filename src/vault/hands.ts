@@ -146,8 +146,8 @@ export class VaultHands extends VaultEyes {
     }
   }
 
-  /** Revokes what an interrupted run created and never wrote down: tokens by this display name, but never the one in use. */
-  async revokeByName(address: string, token: Secret, displayName: string, limit: number): Promise<number> {
+  /** Revokes what an interrupted run created and never wrote down: tokens by this display name, but never the one in use. `beforeFirst` is asked once they are listed. */
+  async revokeByName(address: string, token: Secret, displayName: string, limit: number, beforeFirst: () => Promise<void>): Promise<number> {
     const { data } = shaped(accessorsSchema, address, 'token accessors', await this.ask(address, 'token accessors', { method: 'LIST', path: 'auth/token/accessors', token }));
     const own = shaped(lookupSchema, address, 'token lookup', await this.ask(address, 'token lookup', { method: 'GET', path: 'auth/token/lookup-self', token })).data.accessor;
     let revoked = 0;
@@ -155,6 +155,7 @@ export class VaultHands extends VaultEyes {
       if (accessor === own) continue;
       const found = await this.wire.request(address, { method: 'POST', path: 'auth/token/lookup-accessor', token, body: { accessor }, timeoutMs: this.timeoutMs });
       if (found.status !== 200 || shaped(lookupSchema, address, 'token lookup', found).data.display_name !== `token-${displayName}`) continue;
+      if (revoked === 0) await beforeFirst();
       await this.ask(address, 'token revoke', { method: 'POST', path: 'auth/token/revoke-accessor', token, body: { accessor } });
       revoked += 1;
     }

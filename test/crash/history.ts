@@ -29,7 +29,7 @@ export async function place(start: Start, verb: Verb, { kind, on, nth = 0, when 
   return { kind, at, when: kind === 'die' || kind === 'reboot' || kind === 'power' ? (when === 'before' ? 'b' : 'a') : '', detail };
 }
 
-/** One run for each fault, or what befalls the world between two (`rollback:0`), or nothing (`well`); then runs without any until it is quiet. */
+/** One run for each fault, or what befalls the world between two (`rollback:0`), or nothing (`well`); `forgets`: the operator leaves away the flag that a page named. Then runs without any until it is quiet. */
 export async function history(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {
   const setting = settingNamed(name);
   const start = await prepare(setting);
@@ -44,6 +44,7 @@ export async function history(name: string, faults: readonly (Placed | string)[]
       if ('verb' in next) verb = next.verb;
       continue;
     }
+    if (fault === 'forgets') { start.seen.restored = false; continue; }
     if (typeof fault === 'string') {
       assert.ok(befall(start.world, parseSchedule(fault)), `${fault} found nothing there`);
       story.push(fault);

@@ -27,9 +27,11 @@ export interface Seen {
   harm: number;
   /** After the last harm some durable set still had a root token that the server knows. */
   tokenHeld: boolean;
+  /** A page said that Vault was restored: from then on the operator gives `--accept-restored`. */
+  restored: boolean;
 }
 
-export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined, wayBack: false, harm: 0, tokenHeld: true });
+export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined, wayBack: false, harm: 0, tokenHeld: true, restored: false });
 
 /** Vault was emptied, or others did harm: only what is seen from here on binds. */
 export function forget(seen: Seen): void { Object.assign(seen, { held: false, replicated: false, wayBack: false }); }
@@ -155,8 +157,8 @@ export function sightOf(world: World): { host: string; path: string; sets: numbe
   return [...world.machines.values()].flatMap((machine) => [...machine.find(FOLDER)?.names ?? []].flatMap(([name, inode]) => {
     if (inode.kind !== 'file' || !LOOKED_AT.test(name)) return [];
     const sets = setsOf(inode.content);
-    // A checkpoint of zeros is space that was taken for it; a main of zeros is damage.
-    const parses = sets.length > 0 || (name.startsWith('vault-unseal') ? false : parseCheckpoint(inode.content).is === 'checkpoint' || inode.content.every((byte) => byte === 0));
+    // A checkpoint of zeros is space that was taken for it; a main of zeros is damage, and so is what somebody emptied.
+    const parses = sets.length > 0 || (name.startsWith('vault-unseal') ? false : parseCheckpoint(inode.content).is === 'checkpoint' || (inode.content.length > 0 && inode.content.every((byte) => byte === 0)));
     return [{ host: machine.hostname, path: `${FOLDER}/${name}`, sets: sets.length, live: sets.some((set) => opens(world, set)), parses }];
   }));
 }
@@ -215,6 +217,6 @@ export function digest(world: World, seen: Seen): string {
   };
   for (const machine of world.machines.values()) walk(machine.root, machine.hostname);
   hash.update(world.vault.fingerprint());
-  hash.update(`${seen.held}${seen.replicated}${world.harm > 0}${seen.wayBack}${seen.tokenHeld}`);
+  hash.update(`${seen.held}${seen.replicated}${world.harm > 0}${seen.wayBack}${seen.tokenHeld}${seen.restored}`);
   return hash.digest('base64');
 }

@@ -24,7 +24,7 @@ test('a living root token beside keys that a restored Vault rejects takes the pl
 });
 
 test('an about that could not be read this once is told all the same that Vault rejects the keys that it names', async () => {
-  const { story } = await endsWell('rotate-1x3-local-twice', ['rollback:0', { kind: 'die', on: /^disk m1 create .*\.vault-creds-rotate\.json\.tmp/, when: 'before' }, { kind: 'fails', on: /^disk m1 read .*about\.json$/ }]);
+  const { story } = await endsWell('rotate-1x3-local-twice', ['rollback:0', { kind: 'die', on: /^disk m1 create .*\.vault-creds-rotate\.json\.tmp/, when: 'before' }, { kind: 'fails', on: /^disk m1 read .*about\.json$/ }, 'forgets']);
   assert.deepEqual(story.slice(2), ['rotate: halt restored', 'install: halt restored', 'install: done']);
 });
 
@@ -36,6 +36,16 @@ test('a root token that somebody damaged in main is taken from what a dead run l
 test('live keys in what is left of a main that was never renamed are not called the previous ones of a restored Vault', async () => {
   const { story } = await endsWell('rotate-1x1-local', [{ kind: 'die', on: /^disk m1 rename .*\/vault-unseal\.json$/, when: 'before' }, 'delete:m1:rotate']);
   assert.deepEqual(story, ['rotate: died', 'delete:m1:rotate', 'rotate: halt keys-elsewhere', 'install: done']);
+});
+
+test('whoever gives --accept-restored has it proven, though no about could be told that Vault rejects the keys that it names', async () => {
+  const { story } = await endsWell('rotate-1x1-local-twice', ['rollback:0', { kind: 'fails', on: /^disk m1 rename .*about\.json$/ }]);
+  assert.deepEqual(story, ['rollback:0', 'rotate: halt restored', 'install: done']);
+});
+
+test('a root token that somebody damaged in the checkpoint is not the one to finish a verification with', async () => {
+  const { story } = await endsWell('rotate-1x3-local-token', [{ kind: 'die', on: /^vault v1 PUT sys\/rekey\/verify$/, when: 'before' }, 'token:m1:rotate']);
+  assert.deepEqual(story, ['rotate: died', 'token:m1:rotate', 'rotate: done']);
 });
 
 test('a rotation that cannot be staged writes main anew, where it is empty or older, before it sets the checkpoint beside it aside', async () => {

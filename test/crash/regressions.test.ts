@@ -124,6 +124,19 @@ test('a search for forgotten root tokens to which Vault gives no answer is made 
   assert.deepEqual(story, ['rotate: died', 'rotate: halt vault-cut-off', 'rotate: done']);
 });
 
+test('whoever lost his lock revokes no root token that the one who broke it has just delivered', async () => {
+  const setting = settingNamed('rotate-2x1-local-roottoken');
+  const at = (await callsOf(await prepare(setting), 'rotate')).indexOf('vault v1 LIST auth/token/accessors');
+  const stories = new Set<string>();
+  // He wakes while the other stands, his own token delivered and the old one not yet revoked.
+  for (let stands = 180; stands < 340; stands += 8) {
+    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'second', at, when: '', detail: ['rotate', 'm2', String(stands), 'unlock'] }]]);
+    assert.equal(wrong, undefined, `the other stands before his call ${stands}: ${story.join(' > ')}`);
+    stories.add(story.join(' > '));
+  }
+  assert.ok(stories.has('rotate: halt lock-lost > rotate: done'), [...stories].join('\n'));
+});
+
 test('a root token that stands alone in a file that cannot be read this once is not given up for a dead one', async () => {
   const { story } = await endsWell('rotate-roottoken', [{ kind: 'die', on: /^vault v1 POST auth\/token\/revoke-self$/ }, { kind: 'fails', on: /^disk m1 (stat|read|open) .*\/vault-unseal\.json$/ }]);
   assert.deepEqual(story, ['rotate: died', 'rotate: done', 'rotate: done']);
@@ -162,7 +175,7 @@ test('nor while the manager that holds them does not answer: unreachable is neve
 });
 
 test('one manager that notes that Vault rejects its keys is believed, whatever the about of another still says', async () => {
-  const { story } = await endsWell('rotate-2x1-local-twice', ['restore:0', { kind: 'disk-full', on: /^disk m1 create .*vault-unseal\.about\.json/ }]);
+  const { story } = await endsWell('rotate-2x1-local-twice', ['restore:0', { kind: 'disk-full', on: /^disk m1 create .*vault-unseal\.about\.json/ }, 'forgets']);
   assert.deepEqual(story.slice(-2), ['install: halt restored', 'install: done']);
 });
 

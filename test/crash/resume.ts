@@ -49,7 +49,7 @@ export async function watched(world: World, verb: Verb, seen: Seen, options: Run
   if (!world.vault.initialised) { forget(seen); seen.lastLive = undefined; }
   try {
     const boundary = watching(world, seen);
-    const finished = await world.run(flowOf(verb), { ...options, boundary: (call, when) => { options.boundary?.(call, when); boundary(call, when); } });
+    const finished = await world.run(flowOf(verb), { ...options, ...(seen.restored ? { flags: { acceptRestored: true } } : {}), boundary: (call, when) => { options.boundary?.(call, when); boundary(call, when); } });
     const wrong = check(world, seen);
     return wrong === undefined ? finished : { ...finished, wrong };
   } catch (error) {
@@ -72,6 +72,7 @@ export type Next = { readonly verb: Verb } | { readonly wrong: string } | { read
 export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, faulty: boolean, hand: 'acts' | 'reads' = 'acts'): Next {
   if (ending.is !== 'halt') return { verb };
   const { code, next = [], exit } = ending.halt.text;
+  if (code === 'restored' && hand === 'acts') seen.restored = true;
   if ((code === 'init-cut-off' || code === 'restore-cut-off') && !world.vault.initCutOff()) return { wrong: 'it says that Vault was cut off in its init, and it was not' };
   if (code === 'init-reply-lost' && seen.held) return { wrong: 'it says that the init reply was lost, and a disk has the keys' };
   // A server that became older than every set looks the same from outside, and so does one that another operator has just emptied
@@ -159,10 +160,9 @@ export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASl
   const said: string[] = [];
   let resumedAt = '';
   let verb = start;
-  let acceptRestored = false;
   let errand = given;
   for (let runs = 1; runs <= MOST_RUNS; runs += 1) {
-    const finished = await watched(world, verb, seen, acceptRestored ? { flags: { acceptRestored } } : {});
+    const finished = await watched(world, verb, seen);
     story.push(`${verb}: ${describe(finished.ending)}`);
     said.push(...finished.said.map((line) => `  ${line}`));
     if (runs === 1) resumedAt = firstDeed(finished);
@@ -179,7 +179,6 @@ export async function resume(world: World, start: Verb, seen: Seen, { mayMeetASl
     if ('wrong' in next) return { wrong: next.wrong, runs, story, said, resumedAt };
     if ('quiet' in next) return { runs, story, said, resumedAt };
     errand = errandOf(finished.ending, verb, world) ?? errand;
-    acceptRestored ||= finished.ending.is === 'halt' && finished.ending.halt.text.code === 'restored';
     verb = next.verb;
   }
   return { wrong: `not quiet after ${MOST_RUNS} runs`, runs: MOST_RUNS, story, said, resumedAt };

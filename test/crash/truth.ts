@@ -19,6 +19,8 @@ const truths: Readonly<Record<string, (world: World, sight: Sight) => boolean>> 
   'other-cluster': (world, sight) => !world.vault.initialised && sight.length > 0,
   'not-initialised': (world) => !world.vault.initialised,
   'snapshot-failed': (world) => !hasLivingToken(world),
+  /** Its storage may belong to keys that stood in the file that somebody damaged: nothing speaks for emptying it. */
+  'vault-unreachable': (world, sight) => world.vault.initCutOff() && sight.some(({ parses }) => !parses),
   'unproven': (world) => !hasLivingToken(world),
   'no-snapshot': (world) => !hasSnapshot(world),
   'no-keys-for-snapshot': (_world, sight) => !sight.some(({ sets }) => sets > 0),

@@ -116,7 +116,7 @@ describe('whatever a server answers', () => {
       (hands) => hands.health(ADDRESS), (hands) => hands.raftIndexes(ADDRESS), (hands) => hands.lookupSelf(ADDRESS, token), (hands) => hands.rekeyFamily(ADDRESS, token), (hands) => hands.rekeyFamily(ADDRESS, undefined),
       (hands) => hands.rekeyStatus(ADDRESS, token), (hands) => hands.unsealReset(ADDRESS), (hands) => hands.raftJoin(ADDRESS, ADDRESS, undefined), (hands) => hands.rekeyStart(ADDRESS, 3, 2, token),
       (hands) => hands.rekeyCancel(ADDRESS, 'n', token), (hands) => hands.verifyReset(ADDRESS, token), (hands) => hands.createRootToken(ADDRESS, token, 'x'), (hands) => hands.revokeSelf(ADDRESS, token),
-      (hands) => hands.revokeByName(ADDRESS, token, 'x', 10), (hands) => hands.restoreSnapshot(ADDRESS, (async function* () { yield new Uint8Array(1); })(), token),
+      (hands) => hands.revokeByName(ADDRESS, token, 'x', 10, async () => undefined), (hands) => hands.restoreSnapshot(ADDRESS, (async function* () { yield new Uint8Array(1); })(), token),
       (hands) => proveByRekey(hands, ADDRESS, anySet, token, () => Promise.resolve()), (hands) => openNode(hands, simClock(), ADDRESS, anySet),
     ];
     await fc.assert(fc.asyncProperty(fc.array(answer, { minLength: 1, maxLength: 6 }), fc.nat(calls.length - 1), async (said, which) => { await ask(calls[which]!(facing(...said))); }), { numRuns: 4000 });
