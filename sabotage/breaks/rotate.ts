@@ -4,6 +4,7 @@ const ROTATE = 'test/crash/rotate.test.ts';
 const PROMISES = 'test/crash/promises.test.ts';
 const REFUSALS = 'test/unit/refusals.test.ts';
 const REGRESSIONS = 'test/crash/regressions.test.ts';
+const HARMED = 'test/crash/regressions-harmed.test.ts';
 
 /** From the old keys to the new ones. */
 export const rotate: readonly Break[] = [
@@ -78,5 +79,21 @@ export const rotate: readonly Break[] = [
   {
     name: 'unread-checkpoint-called-off', danger: 'a checkpoint that gave EIO once is set aside while it alone holds the live keys',
     file: 'src/steps/which-set-lives.ts', from: "return isNew(survey, candidate) || !cameFrom(candidate, 'main')", to: 'return isNew(survey, candidate)', tests: [REGRESSIONS],
+  },
+  {
+    name: 'token-delivered-by-an-old-look', danger: 'the main that was just delivered is moved aside, and a death leaves the live keys under no name that anybody looks for',
+    file: 'src/steps/change-token.ts', from: '{ ...held, survey: await survey(hands), set:', to: '{ ...held, set:', tests: [HARMED],
+  },
+  {
+    name: 'staged-checkpoint-the-only-copy', danger: 'a rotation that is called off sets aside the only copy of the live keys on a manager whose main is gone',
+    file: 'src/steps/stage-keys.ts', from: '...mainAgain(hands, held.survey, sight, held.set),', to: '', tests: [HARMED],
+  },
+  {
+    name: 'tokens-swept-under-a-lost-lock', danger: 'whoever slept revokes the root token that the operator who broke his lock has just delivered everywhere',
+    file: 'src/steps/change-token.ts', from: 'await hands.lock.reassert?.();', to: '', tests: [REGRESSIONS],
+  },
+  {
+    name: 'edited-main-called-off-beside', danger: 'the checkpoint beside an edited main, the only living copy there, is set aside for a run that ends in a refusal',
+    file: 'src/steps/call-off.ts', from: 'if (live !== undefined) await refuseConflicts(hands, seen, live);', to: '', tests: [HARMED],
   },
 ];

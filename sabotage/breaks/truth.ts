@@ -76,4 +76,12 @@ export const truth: readonly Break[] = [
     name: 'silent-node-rejects-too', danger: 'a Vault is emptied while a node that is away for a moment would have opened with the keys at hand',
     file: 'src/steps/prove-live.ts', from: 'sight.node.address === address && sight.reached && !sight.status.initialized', to: 'sight.node.address === address && !(sight.reached && sight.status.initialized)', tests: ['test/unit/prove-live.test.ts'],
   },
+  {
+    name: 'restored-by-an-about', danger: 'install --accept-restored is done by an about that nobody could correct, and main does not open Vault',
+    file: 'src/steps/which-keys-live.ts', from: 'eyes.flags.acceptRestored ? undefined : await', to: 'await', tests: ['test/crash/regressions-harmed.test.ts'],
+  },
+  {
+    name: 'open-node-hides-a-half-commit', danger: 'a cluster that only its snapshot brings back is told for ever to wait for a leader',
+    file: 'src/steps/prove-live.ts', from: 'refusing.includes(node) || isOpenStill(node.address)', to: 'refusing.includes(node)', tests: [REGRESSIONS],
+  },
 ];
