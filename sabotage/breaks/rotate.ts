@@ -77,7 +77,7 @@ export const rotate: readonly Break[] = [
     file: 'src/steps/change-token.ts', from: 'const token = await tokenNow(hands, address, held);', to: 'const token = await tokenNow(hands, address, held); await hands.vault.revokeSelf(address, held.set.rootToken);', tests: [PROMISES],
   },
   {
-    name: 'unread-checkpoint-called-off', danger: 'a checkpoint that gave EIO once is set aside while it alone holds the live keys',
+    name: 'unread-checkpoint-called-off', danger: 'a checkpoint that gave EIO once is set aside with the set that its snapshot needs, and the live keys are replaced once more',
     file: 'src/steps/which-set-lives.ts', from: "return isNew(survey, candidate) || !cameFrom(candidate, 'main')", to: 'return isNew(survey, candidate)', tests: [REGRESSIONS],
   },
   {
@@ -91,6 +91,10 @@ export const rotate: readonly Break[] = [
   {
     name: 'tokens-swept-under-a-lost-lock', danger: 'whoever slept revokes the root token that the operator who broke his lock has just delivered everywhere',
     file: 'src/steps/change-token.ts', from: 'await hands.lock.reassert?.();', to: '', tests: [REGRESSIONS],
+  },
+  {
+    name: 'older-main-left-without-its-checkpoint', danger: 'a manager whose main is older keeps no copy of the live keys once the rotation is called off',
+    file: 'src/steps/call-off.ts', from: 'return [...setAside(main, hands.clock), write];', to: 'return [];', tests: [HARMED],
   },
   {
     name: 'edited-main-called-off-beside', danger: 'the checkpoint beside an edited main, the only living copy there, is set aside for a run that ends in a refusal',

@@ -35,6 +35,7 @@ export async function history(name: string, faults: readonly (Placed | string)[]
   const start = await prepare(setting);
   let verb = setting.verb;
   const story: string[] = [];
+  const said: string[] = [];
   for (const fault of faults) {
     if (fault === 'well') {
       const { ending } = await struck(start, verb, []);
@@ -52,13 +53,14 @@ export async function history(name: string, faults: readonly (Placed | string)[]
     }
     const finished = await struck(start, verb, [fault.kind === 'commit' ? { kind: 'commit', at: fault.nth ?? 0, when: '', detail: [] } : await place(start, verb, fault)]);
     story.push(`${verb}: ${describe(finished.ending)}`);
+    said.push(...finished.said);
     if (finished.wrong !== undefined) return { wrong: finished.wrong, runs: story.length, story, said: finished.said };
     const next = nextAfter(finished.ending, verb, start.world, start.seen, true);
     if ('wrong' in next) return { wrong: next.wrong, runs: story.length, story, said: finished.said };
     if ('verb' in next) verb = next.verb;
   }
   const after = await resume(start.world, verb, start.seen);
-  return { ...after, story: [...story, ...after.story] };
+  return { ...after, story: [...story, ...after.story], said: [...said, ...after.said] };
 }
 
 export async function endsWell(name: string, faults: readonly (Placed | string)[]): Promise<Outcome> {

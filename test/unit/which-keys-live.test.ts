@@ -6,7 +6,7 @@ import type { Eyes } from '../../src/engine/world.ts';
 import { whichKeysLive } from '../../src/steps/which-keys-live.ts';
 import { healthy, keys, manager, node, paper, reachedManager } from './survey-world.ts';
 
-const eyes = { nodes: [], settings: { allowMissing: [], inventory: 'hosts.yaml', managers: [manager('node1')] } } as unknown as Eyes;
+const eyes = { nodes: [], flags: { acceptRestored: false }, settings: { allowMissing: [], inventory: 'hosts.yaml', managers: [manager('node1')] } } as unknown as Eyes;
 
 /** What looking alone says of three managers with equal mains and this about. */
 async function looked(change: Partial<About> = {}, of = keys(1)): Promise<string> {
@@ -25,6 +25,10 @@ describe('equal files on an open server', () => {
     assert.equal(await looked({ rejectedAt: '2026-11-22T03:00:00.000Z' }), 'unproven');
     assert.equal(await looked({ clusterId: 'another' }), 'unproven');
     assert.equal(await looked({}, keys(2)), 'unproven');
+  });
+
+  it('are proven for whoever says that Vault was restored', async () => {
+    assert.ok(isUnproven(await whichKeysLive.look({ ...eyes, flags: { ...eyes.flags, acceptRestored: true } }, { survey: healthy() })));
   });
 
   it('are proven where no node is active, where they differ, and beside a checkpoint', async () => {
