@@ -4,7 +4,7 @@ import { type ApplyAnswer, type Fence, type FileOperation, type HeldLock, HostEr
 import { createSibling, dropUnsynced, type Ground, putIntoPlace, refuseUnsafe, writeAll, writeDurably } from './durable-write.ts';
 import { GuardKeeper } from './guard-keeper.ts';
 import { asHostError } from './host-error.ts';
-import { formatWords, parseWords, WORDS_END } from './lock-words.ts';
+import { formatWords, parseWords, WORDS_END, wordsOfBroken } from './lock-words.ts';
 import { lookAtDisk } from './look-disk.ts';
 import { folderOf } from './sibling.ts';
 
@@ -268,7 +268,10 @@ export class DiskHost implements HostHands {
 
   async breakLock(path: string): Promise<void> {
     await this.#try(() => refuseUnsafe(this.#ground, path));
-    await this.#guarded(path, async () => { await writeDurably(this.#ground, path, new Uint8Array(), 'plain', async () => undefined); });
+    await this.#guarded(path, async () => {
+      const words = await this.#words(path).catch(() => undefined);
+      await writeDurably(this.#ground, path, new TextEncoder().encode(wordsOfBroken(words)), 'plain', async () => undefined);
+    });
   }
 
   close(): Promise<void> { return Promise.resolve(); }

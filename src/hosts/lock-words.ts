@@ -25,6 +25,14 @@ export function parseWords(bytes: Uint8Array): LockWords | undefined {
   return words === undefined || proof === undefined ? words : { ...words, proof };
 }
 
+/** The operation of words whose lock was broken: no fence has it. */
+export const BROKEN = 'broken';
+
+/** What stands in a lock file that is put in the broken one's place: the proof that its holder may have left open, if any. */
+export function wordsOfBroken(words: LockWords | undefined): string {
+  return words?.proof === undefined ? '' : formatWords({ ...words, operation: BROKEN }) + WORDS_END;
+}
+
 /** Ends a lock file's words; alone, there are none. */
 export const WORDS_END = '\n';
 

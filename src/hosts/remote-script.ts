@@ -1,6 +1,6 @@
 import { quoted } from '../model/shell-word.ts';
 import type { Fence, FileOperation, LockWords, LookQuestion, SiblingPurpose } from '../ports/hosts.ts';
-import { fenceText, formatWords } from './lock-words.ts';
+import { BROKEN, fenceText, formatWords } from './lock-words.ts';
 import { folderOf, nameOf, siblingPath } from './sibling.ts';
 
 /**
@@ -248,11 +248,20 @@ exit 74
 `;
 }
 
-/** A new, empty lock file in place of the old one: who holds the old inode is fenced from then on. */
+/**
+ * A new lock file in place of the old one: who holds the old inode is fenced from then on. It says nothing but what proof the
+ * old one's holder may have left open, in words of no operation.
+ */
 export function breakLockScript(path: string, ids: { hex: string }): RemoteScript {
   const sibling = quoted(siblingPath(path, ids.hex, 'plain'));
   const folder = quoted(folderOf(path));
-  const text = `guard ${folder}; safe ${folder} ${quoted(path)}; line; make ${sibling}; fill ${sibling} 0; place ${sibling} ${quoted(path)} ${folder}
+  const text = `guard ${folder}; safe ${folder} ${quoted(path)}; line
+w=; p=; { { IFS= read -r w; IFS= read -r p; } <${quoted(path)}; } 2>/dev/null
+NL='
+'
+case $w in *,*) case $w$p in *'"proof":'*) c=${quoted(fenceText(BROKEN))}\${w#*,}$NL$p$NL\${p:+$NL};; esac;; esac
+make ${sibling}; printf %s "$c" >&7 || { drop ${sibling}; exit ${FAILED}; }
+n=\${#c} c=; fill ${sibling} "$n"; place ${sibling} ${quoted(path)} ${folder}
 `;
   return { text, stdin: asStdin(new Uint8Array()) };
 }

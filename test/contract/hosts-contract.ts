@@ -283,6 +283,22 @@ export function hostsContract(name: string, make: () => Promise<HostBench>): voi
       await next.lock.release();
     });
 
+    it('a broken lock still names the proof that its holder left open, or carried on for another', async () => {
+      const proof = { shares: 3, threshold: 2, nonce: 'n-1' };
+      const dead = `${JSON.stringify({ ...words('dead'), holder: 'né 100% \\ "x"', proof })}\n`;
+      const heir = `${JSON.stringify(words('heir'))}\n`;
+      for (const [found, from] of [[`${dead}\n`, 'dead'], [`${heir}${dead}\n`, 'heir'], [`${heir}\n${dead}`, undefined], ['', undefined], [`\n${dead}`, undefined], ['{"proof":', undefined]] as const) {
+        bench.console.put(at('.vaultctl.lock'), found);
+        // Twice: whoever breaks it again forgets nothing either.
+        await host.breakLock(at('.vaultctl.lock'));
+        await host.breakLock(at('.vaultctl.lock'));
+        await assert.rejects(host.apply([{ do: 'write', path: at('main'), bytes: bytes('x'), purpose: 'keys' }], { ...fence, operation: from ?? 'dead' }), kind('fenced'));
+        const { lock, before } = await lockWith(host);
+        assert.deepEqual(before?.proof, from === undefined ? undefined : proof, JSON.stringify(found));
+        await lock.release();
+      }
+    });
+
     it('a lock file that is a link, or a folder that is missing, is refused', async () => {
       bench.console.link(at('.vaultctl.lock'), at('elsewhere'));
       await assert.rejects(host.lock(at('.vaultctl.lock'), words('op1')), kind('refused'));
