@@ -44,4 +44,8 @@ export const lock: readonly Break[] = [
     name: 'foreign-rekey-cancelled', danger: 'the rekey that an operator is in the middle of is thrown away, with the shares that he was given',
     file: 'src/steps/start-rekey.ts', from: 'if (!isOrphan(status, orphan)) throw', to: 'if (!status.started) throw', tests: ['test/unit/refusals.test.ts'],
   },
+  {
+    name: 'broken-lock-forgets-the-proof', danger: 'recover --unlock makes a stranger\'s rekey of what its dead holder had open, and every later run refuses',
+    file: 'src/hosts/lock-words.ts', from: "return words?.proof === undefined ? ''", to: "return words?.operation !== '' ? ''", tests: ['test/crash/regressions.test.ts'],
+  },
 ];

@@ -66,4 +66,8 @@ export const remote: readonly Break[] = [
     name: 'remote-half-an-answer-read-as-whole', danger: 'what a dying connection did not say counts as absent',
     file: 'src/hosts/remote-answer.ts', from: 'if (result.code !== 0 || !printed.whole ||', to: 'if (', tests: ['test/unit/remote-answer.test.ts'],
   },
+  {
+    name: 'remote-broken-lock-forgets-the-proof', danger: 'recover --unlock makes a stranger\'s rekey of what its dead holder had open, and every later run refuses',
+    file: FILE, from: 'case $w$p in *\'"proof":\'*)', to: 'case $w$p in *\'"none":\'*)', tests: [HOSTS],
+  },
 ];

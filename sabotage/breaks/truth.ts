@@ -84,4 +84,12 @@ export const truth: readonly Break[] = [
     name: 'open-node-hides-a-half-commit', danger: 'a cluster that only its snapshot brings back is told for ever to wait for a leader',
     file: 'src/steps/prove-live.ts', from: 'refusing.includes(node) || isOpenStill(node.address)', to: 'refusing.includes(node)', tests: [REGRESSIONS],
   },
+  {
+    name: 'loss-said-without-the-lock', danger: 'whoever lost his lock reads "Credentials LOST" while the other moves the keys, and empties Vault',
+    file: 'src/engine/run.ts', from: 'await lock.reassert?.();', to: '', tests: [REGRESSIONS],
+  },
+  {
+    name: 'status-looks-once', danger: 'status says LOST of keys that a run moved between two of its looks',
+    file: 'src/commands/status.ts', from: "first.verdict.exit === 'lost'", to: 'first.verdict.code < 0', tests: ['test/unit/status.test.ts'],
+  },
 ];

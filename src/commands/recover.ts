@@ -1,5 +1,4 @@
 import { candidatesOf } from '../engine/candidates.ts';
-import { diagnose } from '../engine/diagnose.ts';
 import { each } from '../engine/each-host.ts';
 import type { ClusterLock } from '../engine/lock.ts';
 import { papersOf, reached, type Survey, survey } from '../engine/survey.ts';
@@ -17,7 +16,7 @@ import { emptiesInKubernetes } from '../steps/what-to-empty.ts';
 import type { CommonFlags, Machine, World } from './context.ts';
 import { runFlow } from './run-flow.ts';
 import { readFlags, readSettings } from './settings.ts';
-import { sightOf } from './status.ts';
+import { lookAtAll } from './status.ts';
 
 export interface RecoverFlags extends CommonFlags {
   readonly import?: string;
@@ -150,9 +149,7 @@ async function cancelRekey(session: Session, lock: ClusterLock, operation: strin
 /** Which verb helps, and why. */
 async function advise(session: Session): Promise<number> {
   const { world, settings, machine, flags } = session;
-  const [found, cluster] = await Promise.all([survey(world.eyes), sightOf(world)]);
-  const seen: Survey = { ...found, cluster };
-  const verdict = diagnose(seen, settings.inventory);
+  const { seen, verdict } = await lookAtAll(world, settings.inventory);
   const advice = advices(seen, settings.inventory, settings.kubernetes !== undefined);
   // `status` sends to `recover`; here one is there already.
   const next = verdict.next.filter((line) => line !== `vaultctl recover -i ${settings.inventory}`);

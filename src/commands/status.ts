@@ -12,9 +12,7 @@ export async function status(machine: Machine, flags: CommonFlags): Promise<numb
   const settings = await readSettings(machine, flags, operator);
   const world = await machine.open(settings, await readFlags(machine, flags), operator, 'also-without-pods');
   try {
-    const [found, cluster] = await Promise.all([survey(world.eyes), sightOf(world)]);
-    const seen: Survey = { ...found, cluster };
-    const verdict = diagnose(seen, settings.inventory);
+    const { seen, verdict } = await lookAtAll(world, settings.inventory);
     const now = machine.clock.now();
     const marks = await fingerprints(seen);
     machine.out(flags.json === true ? `${JSON.stringify(report(seen, verdict, marks, now), undefined, 2)}\n` : page(seen, verdict, marks, now));
@@ -25,8 +23,19 @@ export async function status(machine: Machine, flags: CommonFlags): Promise<numb
   }
 }
 
+/** Without a lock, another operator's run may move the keys between our looks at two files: a loss is said where two looks show it. */
+export async function lookAtAll(world: World, inventory: string): Promise<{ seen: Survey; verdict: Diagnosis }> {
+  const look = async () => {
+    const [found, cluster] = await Promise.all([survey(world.eyes), sightOf(world)]);
+    const seen: Survey = { ...found, cluster };
+    return { seen, verdict: diagnose(seen, inventory) };
+  };
+  const first = await look();
+  return first.verdict.exit === 'lost' ? look() : first;
+}
+
 /** What the world's opening was refused is not asked for again. */
-export async function sightOf({ eyes, away }: World): Promise<ClusterSight | undefined> {
+async function sightOf({ eyes, away }: World): Promise<ClusterSight | undefined> {
   return away === undefined ? lookAtCluster(eyes) : { reached: false, why: away.message, ...(away.mend === undefined ? {} : { mend: away.mend }) };
 }
 

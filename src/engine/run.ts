@@ -58,9 +58,21 @@ async function follow<S>(flow: string, arrow: Arrow<S>, record: unknown, hands: 
     mark(how);
     return { state: arrow.to, record: out };
   } catch (error) {
-    mark('failed', error instanceof Halt ? error.text.what : messageOf(error));
-    throw cutOff(error, title, flow, hands);
+    const told = await unlessOvertaken(error, flow, hands);
+    mark('failed', told instanceof Halt ? told.text.what : messageOf(told));
+    throw cutOff(told, title, flow, hands);
   }
+}
+
+/**
+ * Whoever broke our lock may have moved the keys between two of our looks: what then reads as a loss, or as keys that
+ * Vault rejects, is said by nobody who no longer has the lock.
+ */
+async function unlessOvertaken(error: unknown, flow: string, { lock, settings }: Hands): Promise<unknown> {
+  if (!(error instanceof Halt) || (error.text.exit !== 'lost' && error.text.exit !== 'refused')) return error;
+  await lock.reassert?.();
+  const lost = lock.lost();
+  return lost === undefined ? error : new Halt(haltTexts.lockLost(lost, flow, settings.inventory), { cause: error });
 }
 
 type Taken = { readonly how: 'done' | 'already' | 'skipped'; readonly out: unknown };

@@ -29,9 +29,11 @@ export interface Seen {
   tokenHeld: boolean;
   /** A page said that Vault was restored: from then on the operator gives `--accept-restored`. */
   restored: boolean;
+  /** Somebody died whose lock had been broken while he lived: what he had begun on the server since, no disk could be told of. */
+  diedOvertaken: boolean;
 }
 
-export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined, wayBack: false, harm: 0, tokenHeld: true, restored: false });
+export const nothingSeen = (): Seen => ({ held: false, replicated: false, lastLive: undefined, wayBack: false, harm: 0, tokenHeld: true, restored: false, diedOvertaken: false });
 
 /** Vault was emptied, or others did harm: only what is seen from here on binds. */
 export function forget(seen: Seen): void { Object.assign(seen, { held: false, replicated: false, wayBack: false }); }
@@ -217,6 +219,6 @@ export function digest(world: World, seen: Seen): string {
   };
   for (const machine of world.machines.values()) walk(machine.root, machine.hostname);
   hash.update(world.vault.fingerprint());
-  hash.update(`${seen.held}${seen.replicated}${world.harm > 0}${seen.wayBack}${seen.tokenHeld}${seen.restored}`);
+  hash.update(`${seen.held}${seen.replicated}${world.harm > 0}${seen.wayBack}${seen.tokenHeld}${seen.restored}${seen.diedOvertaken}`);
   return hash.digest('base64');
 }

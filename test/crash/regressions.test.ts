@@ -8,6 +8,8 @@ import { World } from '../sim/world.ts';
 import { callsOf, endsWell, history, place } from './history.ts';
 import { play } from './play.ts';
 import { prepare } from './prepare.ts';
+import { resume } from './resume.ts';
+import { breakLocks } from './second.ts';
 import { settingNamed } from './settings.ts';
 import { struck } from './strike.ts';
 
@@ -175,6 +177,33 @@ test('nor while the manager that holds them does not answer: unreachable is neve
     first.add(story[0]);
   }
   assert.ok(first.has('install: halt cannot-tell'), [...first].join(', '));
+});
+
+test('keys that whoever broke the lock moves between two looks are not called lost, nor their init reply', async () => {
+  const setting = settingNamed('install-2x1');
+  for (const on of [/^disk m1 rename .*vault-creds-init\.json\.tmp$/, /^disk m1 file\.close .*vault-creds-init\.json\.tmp.*\.keys$/]) {
+    const death = await place(await prepare(setting), 'install', { kind: 'die', on });
+    const first = new Set<string | undefined>();
+    for (let at = 26; at < 54; at += 1) {
+      const { wrong, story } = await play(await prepare(setting), 'install', [[death], [{ kind: 'second', at, when: '', detail: ['distribute', 'laptop', '9999', 'unlock'] }]]);
+      assert.equal(wrong, undefined, `asleep before call ${at}: ${story.join(' > ')}`);
+      first.add(story[1]);
+    }
+    assert.ok(first.has('install: halt lock-lost'), [...first].join(', '));
+  }
+});
+
+test('whoever breaks a dead lock leaves in it which proof its holder had open: it is nobody else\'s rekey', async () => {
+  const setting = settingNamed('install-2x1-remote');
+  const start = await prepare(setting);
+  await struck(start, 'install', [await place(start, 'install', { kind: 'die', on: writesMain })]);
+  await struck(start, 'install', [await place(start, 'install', { kind: 'die', on: /^vault v1 PUT sys\/rekey\/init$/ })]);
+  const { nodes: [node], vault } = start.world.eyes();
+  assert.equal((await vault.rekeyStatus(node!.address, undefined)).started, true);
+  await breakLocks(start.world);
+  const { wrong, story } = await resume(start.world, 'install', start.seen);
+  assert.equal(wrong, undefined, story.join(' > '));
+  assert.deepEqual(story, ['install: done']);
 });
 
 test('one manager that notes that Vault rejects its keys is believed, whatever the about of another still says', async () => {

@@ -78,6 +78,7 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
   // A server that became older than every set looks the same from outside, and so does one that another operator has just emptied
   // and initialised for the snapshot: then the page is wrong about why, and right about what.
   if (code === 'half-commit' && !world.vault.halfCommitted() && sightOf(world).some(({ live }) => live)) return { wrong: 'it says that no set opens Vault, and one does' };
+  if (code === 'foreign-rekey' && seen.diedOvertaken && judge(code, world).is === 'done as it says') return { verb };
   if (world.harm > 0 && (exit === 'lost' || !faulty) && code !== 'half-commit') {
     const judged = judge(code, world);
     if (judged.is === 'lie') return { wrong: judged.why };

@@ -37,6 +37,7 @@ export async function struck(start: Start, verb: Verb, round: Round): Promise<St
     boundary: (call, side) => { if (death !== undefined && call.index === death.at && side === (death.when === 'b' ? 'before' : 'after')) kill(); },
     ...(second === undefined ? {} : { pause: { at: second.at, where: () => !isGuarded(start.world), meanwhile: () => { other = begin(start, second); return other.standsStill; } } }),
   });
+  if (finished.ending.is === 'died' && second?.detail.includes('unlock') === true && other !== undefined) start.seen.diedOvertaken = true;
   other?.wake();
   const ended = await other?.ended;
   if (finished.ending.is === 'died' && finished.wrong === undefined && death !== undefined) dies(start, death);

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import type { CommonFlags, Machine } from '../../src/commands/context.ts';
 import { status } from '../../src/commands/status.ts';
 import { install } from '../../src/flows/install.ts';
+import type { HostEyes, LookQuestion } from '../../src/ports/hosts.ts';
 import { SimOperator } from '../sim/operator.ts';
 import { PATHS, World } from '../sim/world.ts';
 import { filesOf, three } from './inventory-world.ts';
@@ -47,6 +48,22 @@ describe('the exit code of status', () => {
       assert.deepEqual([code, (JSON.parse(out) as { exit: number }).exit], [expected, expected]);
     });
   }
+});
+
+it('calls nothing lost that another operator moves between two of its looks: it looks once more', async () => {
+  const world = await installed();
+  const kept = [...world.machines.values()].map((machine) => machine.find('/etc/kubernetes')!).map((folder) => ({ folder, names: new Map(folder.names) }));
+  for (const name of world.machines.keys()) remove(world, name);
+  const eyes = world.eyes();
+  let looks = 0;
+  const lookAndMove = async (host: HostEyes, question: LookQuestion) => {
+    const seen = await host.look(question);
+    looks += 1;
+    if (looks === eyes.hosts.length) for (const { folder, names } of kept) folder.names = new Map(names);
+    return seen;
+  };
+  world.eyes = () => ({ ...eyes, hosts: eyes.hosts.map((host) => Object.assign(Object.create(host) as HostEyes, { look: (question: LookQuestion) => lookAndMove(host, question) })) });
+  assert.equal((await looked(world)).code, 0);
 });
 
 describe('the next command', () => {
