@@ -92,4 +92,8 @@ export const truth: readonly Break[] = [
     name: 'status-looks-once', danger: 'status says LOST of keys that a run moved between two of its looks',
     file: 'src/commands/status.ts', from: "first.verdict.exit === 'lost'", to: 'first.verdict.code < 0', tests: ['test/unit/status.test.ts'],
   },
+  {
+    name: 'plan-looks-once', danger: 'a plan says LOST of keys that a run moved between two of its looks',
+    file: 'src/engine/plan.ts', from: "|| error.text.exit !== 'lost') throw error", to: '|| error.text.exit.length > 0) throw error', tests: ['test/unit/status.test.ts'],
+  },
 ];

@@ -1,5 +1,6 @@
-import { type Flow, arrowFrom, isUnproven } from './flow.ts';
+import { Halt } from '../model/halt.ts';
 import type { Event } from '../ports/operator.ts';
+import { type Flow, arrowFrom, isUnproven } from './flow.ts';
 import type { Eyes } from './world.ts';
 
 export interface PlanLine {
@@ -14,10 +15,20 @@ export interface PlanLine {
 
 /**
  * What a run would do, by looking alone: it has no hands to write with. Past the first step that would act, the rest is
- * the table itself, since nothing can be looked at that is not there yet.
+ * the table itself, since nothing can be looked at that is not there yet. It holds no lock, so another operator's run may
+ * move the keys between its looks at two files: a loss is told where two looks show it.
  * @throws Halt where a run would halt at once.
  */
 export async function plan<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
+  try {
+    return await follow(flow, eyes);
+  } catch (error) {
+    if (!(error instanceof Halt) || error.text.exit !== 'lost') throw error;
+    return follow(flow, eyes);
+  }
+}
+
+async function follow<S>(flow: Flow<S>, eyes: Eyes): Promise<PlanLine[]> {
   const lines: PlanLine[] = [];
   let state = flow.start;
   let record: unknown;
