@@ -100,4 +100,8 @@ export const rotate: readonly Break[] = [
     name: 'edited-main-called-off-beside', danger: 'the checkpoint beside an edited main, the only living copy there, is set aside for a run that ends in a refusal',
     file: 'src/steps/call-off.ts', from: 'if (live !== undefined) await refuseConflicts(hands, seen, live);', to: '', tests: [HARMED],
   },
+  {
+    name: 'living-token-in-the-archive-alone', danger: 'a death while the previous keys become main again leaves the only living root token where nobody looks',
+    file: 'src/steps/deliver-keys.ts', from: 'borrowed && main.set', to: 'false && main.set', tests: [HARMED],
+  },
 ];

@@ -27,11 +27,13 @@ export function deliverKeys<R extends Held>(flow: string): Step<R, R> {
     },
     act: async (hands, wanted) => {
       await refuseConflicts(hands, wanted.survey, wanted.set, wanted.replaces);
-      const held = { ...wanted, set: await withLivingToken(hands, wanted.survey, wanted.set) };
+      const set = await withLivingToken(hands, wanted.survey, wanted.set);
+      const held = { ...wanted, set };
+      const borrowed = !set.rootToken.equals(wanted.set.rootToken);
       const about = await aboutOf(hands, held);
       const master = masterOf(hands, held.survey);
       const managers = reached(held.survey);
-      const work = (sights: ReachedManager[]) => applyOnAll(hands, sights.map((sight) => ({ sight, operations: operationsFor(hands, held, sight, about) })));
+      const work = (sights: ReachedManager[]) => applyOnAll(hands, sights.map((sight) => ({ sight, operations: operationsFor(hands, held, sight, { about, borrowed }) })));
       // The local main first: were this process to die here, its own host already opens Vault.
       const first = await work([master]);
       const rest = await work(managers.filter((sight) => sight !== master));
@@ -67,27 +69,35 @@ function keptNow(held: Held, written: readonly ReachedManager[]): Place[] {
 }
 
 /** The order is what a crash between two of them leaves: the replaced set is kept before the main that replaces it. */
-function operationsFor(hands: Hands, held: Held, sight: ReachedManager, about: About): FileOperation[] {
+function operationsFor(hands: Hands, held: Held, sight: ReachedManager, { about, borrowed }: { about: About; borrowed: boolean }): FileOperation[] {
   const { paths } = sight.manager;
   const bytes = formatKeyFile(held.set);
   const main = paperOf(sight, 'main');
   const operations: FileOperation[] = [];
   if (held.committed !== undefined) operations.push({ do: 'write', path: paths.rotateCheckpoint, bytes: held.committed, purpose: 'keys' });
-  // A main that could not be read this once may be a live copy: another one stands here before it is moved.
-  const bridge = main !== undefined && main.is !== 'set' && held.committed === undefined && holdsNoSet(paperOf(sight, 'install'));
-  if (bridge) operations.push({ do: 'write', path: paths.installCheckpoint, bytes: held.checkpoint ?? formatCheckpoint({ top: held.set }), purpose: 'keys' });
+  const bridge = needsBridge(held, sight, main, borrowed);
+  if (bridge) operations.push({ do: 'write', path: paths.installCheckpoint, bytes: formatCheckpoint({ top: held.set }), purpose: 'keys' });
   const write: FileOperation[] = held.fromCheckpoint || !holds(sight, bytes) || main?.tooOpen === true ? [{ do: 'write', path: paths.main, bytes, purpose: 'keys' }] : [];
   // Vault was restored to what stands here as previous, and perhaps nowhere else: nothing takes its place before main has it.
   const livesInPrevious = isLive(held, paperOf(sight, 'previous')) && !isLive(held, main);
   const kept = keptInstead(hands, held, sight, main);
   if (livesInPrevious) operations.push(...(main === undefined ? [] : setAside(main, hands.clock)), ...write, ...kept.previous);
   else operations.push(...kept.previous, ...kept.aside, ...write);
-  if (bridge) operations.push({ do: 'remove', path: paths.installCheckpoint });
+  if (bridge && !held.fromCheckpoint) operations.push({ do: 'remove', path: paths.installCheckpoint });
   const old = paperOf(sight, 'previous');
   const anew = operations.some(({ path }) => path === paths.previous);
   if (!anew && old?.is === 'set' && looseBeside(sight).includes(paths.previous)) operations.push({ do: 'write', path: paths.previous, bytes: old.bytes, purpose: 'keys' });
   operations.push({ do: 'write', path: paths.about, bytes: formatAbout(about), purpose: 'plain' });
   return operations;
+}
+
+/**
+ * Before main is moved another copy stands here, where it may be the only one: of the live keys, could it not be read this
+ * once, or of the root token that was found beside keys which Vault rejects.
+ */
+function needsBridge(held: Held, sight: ReachedManager, main: Paper | undefined, borrowed: boolean): boolean {
+  if (main === undefined || held.committed !== undefined) return false;
+  return main.is === 'set' ? borrowed && main.set.rootToken.equals(held.set.rootToken) : holdsNoSet(paperOf(sight, 'install'));
 }
 
 const holdsNoSet = (paper: Paper | undefined) => paper === undefined || isIntent(paper);

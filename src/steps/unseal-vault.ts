@@ -26,8 +26,9 @@ export function unsealVault<R extends Held>(flow: string): Step<R, R> {
       // One node's word is no verdict; that of every node is.
       if (failed.length === hands.nodes.length && failed.every(({ rejected }) => rejected)) throw allDead(hands, record);
       const rejecting = failed.filter(({ rejected }) => rejected).map(({ host }) => host);
-      if (rejecting.length > 0) await refuseDead(hands, record, rejecting);
-      if (failed.length > 0) throw new Halt(haltTexts.nodesClosed(failed, record.keptAt, flow, hands.settings.inventory));
+      const accepted = rejecting.length > 0 && await refuseDead(hands, record, rejecting);
+      const told = failed.map((node) => (accepted && node.rejected ? strayNode(hands, node.host) : node));
+      if (told.length > 0) throw new Halt(haltTexts.nodesClosed(told, record.keptAt, flow, hands.settings.inventory));
       return record;
     },
   };
@@ -35,15 +36,15 @@ export function unsealVault<R extends Held>(flow: string): Step<R, R> {
 
 /**
  * A node that takes none of our sets may be right: a manager's disk that came back older took the live keys with it, and
- * nothing that anybody mends would open this node. The leader's word tells, while there is one.
+ * nothing that anybody mends would open this node. The leader's word tells, while there is one: true where it takes them.
  * @throws Halt `keys-rejected`, `restored` where it takes another set than the current one, `unproven` where it will not say
  */
-async function refuseDead(hands: Hands & Prover, record: Held, rejecting: readonly string[]): Promise<void> {
+async function refuseDead(hands: Hands & Prover, record: Held, rejecting: readonly string[]): Promise<boolean> {
   const { set, others, keptAt } = record;
-  if (activeOf(await reachedNodes(hands)) === undefined) return;
+  if (activeOf(await reachedNodes(hands)) === undefined) return false;
   const current: Candidate = { set, sources: [] };
   const verdict = await proveLive(hands, [current, ...others]);
-  if (verdict.is === 'live' && verdict.candidate === current) return;
+  if (verdict.is === 'live' && verdict.candidate === current) return true;
   if (verdict.is === 'cannot-prove') throw new Halt(haltTexts.unproven(`${rejecting.join(', ')}: ${REJECTS}; whether they are the live ones: ${verdict.why}`, hands.settings.inventory));
   await markRejected(hands);
   throw verdict.is === 'none' ? allDead(hands, record) : livesElsewhere(hands, keptAt, verdict.candidate);
@@ -71,10 +72,18 @@ export async function joinAgain(hands: Hands, node: ClusterNode): Promise<void> 
  */
 export function closedNode(eyes: Eyes, host: string, why: string): { host: string; why: string; mend?: string } {
   if (!why.includes('cluster already has state')) return { host, why };
-  const { kubernetes } = eyes.settings;
-  const afresh = kubernetes === undefined ? 'stop it, MOVE its storage folder away, start it again'
+  return { host, why: `${why} (it was cut off while it joined)`, mend: `only where the other nodes are open, for they have all that it has: ${afresh(eyes, host)}` };
+}
+
+/** Its storage was left behind: cut off in the middle of a rekey commit, say, and the others restored since. No key that is known opens it. */
+function strayNode(eyes: Eyes, host: string): { host: string; why: string; mend: string } {
+  return { host, why: `${REJECTS}, and the active node accepts them`, mend: `only where it is a node of this very cluster, for the others have what is live: ${afresh(eyes, host)}` };
+}
+
+function afresh({ settings: { kubernetes } }: Eyes, host: string): string {
+  const emptied = kubernetes === undefined ? 'stop it, MOVE its storage folder away, start it again'
     : `kubectl -n ${kubernetes.namespace} delete pvc data-${host} --wait=false && kubectl -n ${kubernetes.namespace} delete pod ${host}`;
-  return { host, why: `${why} (it was cut off while it joined)`, mend: `only where the other nodes are open, for they have all that it has: ${afresh}; it joins afresh in the next run` };
+  return `${emptied}; it joins afresh in the next run`;
 }
 
 /** Initialised nodes first: only they can lead; then the ones that must join a leader. */

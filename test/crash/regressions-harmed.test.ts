@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { callsOf, endsWell } from './history.ts';
 import { play } from './play.ts';
 import { prepare } from './prepare.ts';
+import { describe, nextAfter, resume } from './resume.ts';
 import { settingNamed } from './settings.ts';
+import { struck } from './strike.ts';
 
 /*
  * The same of worlds in which others did harm, too: Vault was restored, a disk came back older, a person edited a file.
@@ -80,4 +82,37 @@ test('a node that alone has a newer key than the older disk of the only manager 
     const { story } = await endsWell(name, [{ kind: 'node-restarts-before', on: /^vault v1 GET sys\/seal-status$/, nth: 99 }, 'older:m1:0']);
     assert.deepEqual(story.slice(-2), ['older:m1:0', `rotate: halt ${code}`]);
   }
+});
+
+test('the only living root token, beside keys that Vault rejects, is never in the archive alone while the previous keys become main again', async () => {
+  const restored = async () => {
+    const start = await prepare(settingNamed('rotate-roottoken'));
+    const at = (await callsOf(start, 'rotate')).lastIndexOf('vault v1 PUT sys/rekey/verify') + 1;
+    await struck(start, 'rotate', [{ kind: 'vault-restored', at, when: '', detail: [] }]);
+    const { ending } = await struck(start, 'rotate', []);
+    assert.equal(describe(ending), 'halt restored');
+    nextAfter(ending, 'rotate', start.world, start.seen, false);
+    return start;
+  };
+  const { calls } = await struck(await restored(), 'install', []);
+  const from = calls.findIndex(({ port, what }) => port === 'host' && what.includes('move /etc/kubernetes/vault-unseal.json'));
+  assert.ok(from > 0);
+  for (const { index } of calls.slice(from)) {
+    const start = await restored();
+    await struck(start, 'install', [{ kind: 'die', at: index, when: 'a', detail: [] }]);
+    const { wrong, story } = await resume(start.world, 'install', start.seen);
+    assert.equal(wrong, undefined, `died after call ${index}: ${story.join(' > ')}`);
+  }
+});
+
+test('a node whose half-done commit nobody else has any more, for Vault was restored, joins afresh: the page says how, and it is not closed for ever', async () => {
+  const setting = settingNamed('rotate-1x3-remote');
+  const verify = (await callsOf(await prepare(setting), 'rotate')).lastIndexOf('vault v1 PUT sys/rekey/verify');
+  const stories = new Set<string>();
+  for (let at = verify + 2; at < verify + 14; at += 1) {
+    const { wrong, story } = await play(await prepare(setting), 'rotate', [[{ kind: 'commit', at: 1, when: '', detail: [] }, { kind: 'die', at, when: 'b', detail: [] }], [{ kind: 'restore', at: -1, when: '', detail: ['0'] }]]);
+    assert.equal(wrong, undefined, `died before call ${at}: ${story.join(' > ')}`);
+    stories.add(story.slice(2).join(' > '));
+  }
+  assert.ok(stories.has('rotate: halt nodes-closed > rotate: done'), [...stories].join('\n'));
 });

@@ -104,6 +104,7 @@ export function nextAfter(ending: Ending, verb: Verb, world: World, seen: Seen, 
     return { verb };
   }
   if (exit === 'lost' || (!faulty && NEVER.has(code))) return { wrong: `it ended in ${code}: ${ending.halt.text.what} (${(ending.halt.text.details ?? []).join('; ')})` };
+  if (code === 'nodes-closed' && hand === 'acts') beginAfresh(world, ending.halt.text.details ?? []);
   // Its page offers three ways that destroy or replace; a file that could not be read this once is simply looked at again.
   if (code === 'other-cluster') return { verb };
   for (const line of next) {
@@ -119,6 +120,14 @@ const mayGoOnRestoring = (world: World): boolean => [...world.machines.values()]
 /** The operator empties Vault, as the page says. */
 function wipe(world: World): void {
   for (const { name } of world.vault.nodes) world.vault.wipeNode(name);
+}
+
+/** The storage of a node of which the page says so is moved away. */
+function beginAfresh(world: World, details: readonly string[]): void {
+  for (const { name, address } of world.vault.nodes) {
+    const said = details.findIndex((line) => line.startsWith(`${address}:`));
+    if (said >= 0 && details[said + 1]?.includes('it joins afresh') === true) world.vault.wipeNode(name);
+  }
 }
 
 /** `recover --archive` on an empty Vault, as the page says: renamed, nothing deleted. */
