@@ -57,4 +57,8 @@ export const install: readonly Break[] = [
     name: 'another-clusters-main-replaced', danger: 'the only keys of another cluster are archived as a stale copy of ours',
     file: 'src/steps/deliver-keys.ts', from: 'if (conflicts.length > 0) throw', to: 'if (conflicts.length > 99) throw', tests: ['test/unit/refusals.test.ts'],
   },
+  {
+    name: 'dies-with-its-reader', danger: 'an ssh session that drops, or a log on a full disk, kills the process with the only keys in its memory',
+    file: 'src/main.ts', from: '    outliveReaders();', to: '    void outliveReaders;', tests: ['test/real/lost-reader.test.ts'],
+  },
 ];

@@ -102,6 +102,8 @@ export class Terminal implements Operator {
     return new Promise((resolve) => {
       const lines = createInterface({ input: process.stdin, output: hidden ? undefined : process.stderr, terminal: true });
       if (hidden) process.stderr.write(question);
+      // A terminal that was closed meanwhile answers EIO.
+      lines.on('error', () => { lines.close(); });
       lines.once('close', () => { if (hidden) process.stderr.write('\n'); resolve(undefined); });
       lines.question(hidden ? '' : question, (answer) => { resolve(answer); lines.close(); });
     });

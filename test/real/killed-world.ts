@@ -85,16 +85,19 @@ export class KilledWorld {
     await this.vault.node(0).start();
   }
 
-  /** @param node words between Node and the program: `['--import', FILE]` */
-  begin(argv: readonly string[], node: readonly string[] = [], env: NodeJS.ProcessEnv = process.env): Begun {
+  /**
+   * @param node words between Node and the program: `['--import', FILE]`
+   * @param output an open file instead of pipes: nothing is heard then
+   */
+  begin(argv: readonly string[], node: readonly string[] = [], env: NodeJS.ProcessEnv = process.env, output?: number): Begun {
     const [verb, ...more] = argv;
-    const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...(this.master === undefined ? [] : ['-l', this.master]), ...more], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...(this.master === undefined ? [] : ['-l', this.master]), ...more], { stdio: ['ignore', output ?? 'pipe', output ?? 'pipe'], env });
     this.#before = this.front.requests.length;
     this.front.onRequest(() => undefined);
     this.front.dropReply(() => false);
     let text = '';
-    child.stdout.on('data', (chunk: Buffer) => { text += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    child.stdout?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
+    child.stderr?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     return { child, ended: new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); }) };
   }
 

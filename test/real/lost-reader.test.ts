@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { KilledWorld } from './killed-world.ts';
+
+const program = fileURLToPath(new URL('../../bin/vaultctl.js', import.meta.url));
+
+/** Node dies where a line of its output is not taken. Whoever reads along, or the disk of a log, must not decide over keys. */
+describe('the real program outlives whoever reads its output', { timeout: 300_000 }, () => {
+  let world: KilledWorld;
+  before(async () => { world = await KilledWorld.start(); });
+  after(async () => { await world.end(); });
+
+  it('a pipe that is closed at once: install and rotate go on to their end', async () => {
+    for (const flow of ['install', 'rotate']) {
+      const { child, ended } = world.begin([flow]);
+      child.stdout!.destroy();
+      child.stderr!.destroy();
+      const { code } = await ended;
+      assert.equal(code, 0, flow);
+      assert.deepEqual(world.leftovers(), []);
+      assert.equal(new Set(world.files()).size, 1);
+    }
+  });
+
+  it('no disk takes the keys for a while, and none the warning that says so: they are kept until one does', async () => {
+    await world.empty();
+    const full = openSync('/dev/full', 'w');
+    const { ended } = world.begin(['install'], [], process.env, full);
+    closeSync(full);
+    const folders = world.names.map((name) => world.keysFolder(name));
+    let initialised = false;
+    world.front.onRequest(({ method, path }) => {
+      if (method !== 'PUT' || path !== 'sys/init') return;
+      initialised = true;
+      for (const folder of folders) renameSync(folder, `${folder}.gone`);
+      void sleep(3000).then(() => { for (const folder of folders) renameSync(`${folder}.gone`, folder); });
+    });
+    const { code } = await ended;
+    assert.ok(initialised);
+    assert.equal(new Set(world.files()).size, 1);
+    // The write that was cut left its sibling, which the next run clears away.
+    assert.equal(code, 5);
+    assert.equal((await world.begin(['install']).ended).code, 0);
+    assert.deepEqual(world.leftovers(), []);
+  });
+
+  it('a terminal that is closed while init is under way: the keys are on disk before it stops, and the next run finishes', async () => {
+    await world.empty();
+    const terminal = spawn('script', ['-qec', `'${process.execPath}' '${program}' install -i '${world.inventory}'`, '/dev/null'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    let closed = false;
+    world.front.onRequest(async ({ method, path }) => {
+      if (method !== 'PUT' || path !== 'sys/init') return;
+      terminal.kill('SIGKILL');
+      closed = true;
+      await sleep(500);
+    });
+    await until(() => closed && world.leftovers().includes('m1/vault-creds-init.json.tmp') && readFileSync(join(world.keysFolder('m1'), 'vault-creds-init.json.tmp'), 'utf8').includes('unseal_keys'));
+    const unlocked = async () => (await world.begin(['install']).ended).code;
+    let code = await unlocked();
+    for (let again = 0; code === 6 && again < 10; again += 1) { await sleep(500); code = await unlocked(); }
+    assert.equal(code, 0);
+    assert.deepEqual(world.leftovers(), []);
+    assert.equal(new Set(world.files()).size, 1);
+  });
+
+  it('output that a disk did not take is exit 1, though all was well; a reader who had enough is no failure', () => {
+    const shell = (line: string) => spawnSync('bash', ['-o', 'pipefail', '-c', line, process.execPath, program], { encoding: 'utf8', timeout: 20_000 });
+    const full = shell('"$0" "$1" --help >/dev/full');
+    assert.equal(full.status, 1);
+    assert.match(full.stderr, /^vaultctl: standard output could not be written: ENOSPC[^\n]*\n$/);
+    const enough = shell('"$0" "$1" --help | true');
+    assert.deepEqual([enough.status, enough.stderr], [0, '']);
+  });
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!isSo()) {
+    assert.ok(Date.now() < end, 'no disk had the keys within 20 s');
+    await sleep(50);
+  }
+}
