@@ -46,7 +46,7 @@ ${rows.join('\n')}
 }
 
 const MEANINGS: Record<ExitName, string> = {
-  done: 'done', unexpected: 'unexpected: neither a page below nor a refusal that vaultctl knows', usage: 'usage, inventory or configuration: nothing was touched',
+  done: 'done', unexpected: 'unexpected: neither a page below nor a refusal that vaultctl knows; or all is well, and standard output could not be written whole', usage: 'usage, inventory or configuration: nothing was touched',
   lost: 'credentials LOST, or only a snapshot brings the data back', resumable: 'interrupted or not yet whole: run the command that is named', undelivered: 'some host was not reached, or did not take the keys; a checkpoint is kept',
   locked: 'another operator is at work', refused: 'refused for safety: conflicting, unreadable or unproven credentials', unreachable: 'Vault is unreachable, or a node of it',
   interrupted: 'stopped by SIGINT at a safe point', terminated: 'stopped by SIGTERM at a safe point', hungUp: 'stopped by SIGHUP at a safe point',

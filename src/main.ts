@@ -12,8 +12,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   // that nobody reads, it is the dearest part of a packet.
   if (process.env.VAULTCTL_DEBUG !== '1') Error.stackTraceLimit = 0;
   try {
-    const [{ keepMemoryPrivate, machine, outliveReaders }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
+    const [{ keepMemoryPrivate, machine, outliveReaders, outliveStrays }, { runCommand }] = await Promise.all([import('./wire.ts'), import('./commands/program.ts')]);
     outliveReaders();
+    outliveStrays();
     await keepMemoryPrivate();
     process.exitCode = await runCommand(machine, argv, version);
   } catch (error) {

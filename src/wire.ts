@@ -18,7 +18,7 @@ import { WireError } from './ports/vault.ts';
 import { HostError, type HostHands } from './ports/hosts.ts';
 
 export { keepMemoryPrivate } from './adapters/keep-memory-private.ts';
-export { outliveReaders } from './adapters/standard-streams.ts';
+export { outliveReaders, outliveStrays } from './adapters/outlive.ts';
 
 /** The real machine: the only place where real adapters are built. */
 export const machine: Machine = {

@@ -61,4 +61,8 @@ export const install: readonly Break[] = [
     name: 'dies-with-its-reader', danger: 'an ssh session that drops, or a log on a full disk, kills the process with the only keys in its memory',
     file: 'src/main.ts', from: '    outliveReaders();', to: '    void outliveReaders;', tests: ['test/real/lost-reader.test.ts'],
   },
+  {
+    name: 'dies-of-a-stray-error', danger: 'a socket that is closed twice kills the process with the only keys in its memory, and prints what it was given',
+    file: 'src/main.ts', from: '    outliveStrays();', to: '    void outliveStrays;', tests: ['test/real/lost-reader.test.ts'],
+  },
 ];

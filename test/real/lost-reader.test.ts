@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
@@ -66,6 +66,27 @@ describe('the real program outlives whoever reads its output', { timeout: 300_00
     assert.equal(code, 0);
     assert.deepEqual(world.leftovers(), []);
     assert.equal(new Set(world.files()).size, 1);
+  });
+
+  it('errors that nobody waits for, at every instant: install and rotate go on to their end, and what is said of them has no secret', async () => {
+    await world.empty();
+    const strays = join(world.folder, 'strays.mjs');
+    writeFileSync(strays, `
+      import { readFileSync } from 'node:fs';
+      const checkpoint = ${JSON.stringify(join(world.keysFolder('m1'), 'vault-creds-init.json.tmp'))};
+      let token = '';
+      setInterval(() => {
+        try { token ||= /"root_token": ?"([^"]+)"/.exec(readFileSync(checkpoint, 'utf8'))?.[1] ?? ''; } catch {}
+        if (token === '') throw new Error('a socket that was closed');
+        Promise.reject(new Error('a socket that was given ' + token));
+      }, 2).unref();`);
+    for (const flow of ['install', 'rotate']) {
+      const { code, text } = await world.begin([flow], ['--import', strays]).ended;
+      assert.equal(code, 0, text);
+      assert.match(text, /an error that nobody waited for, the run goes on: a socket that was closed/);
+      if (flow === 'install') assert.match(text, /a socket that was given \[redacted\]/);
+      assert.deepEqual(world.leftovers(), []);
+    }
   });
 
   it('output that a disk did not take is exit 1, though all was well; a reader who had enough is no failure', () => {

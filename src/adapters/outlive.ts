@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
+import { messageOf } from '../model/halt.ts';
+import { redact } from '../model/secret.ts';
 
 /** What a script reads from a run that did all, and whose output is not whole. */
 const NOT_WHOLE = 1;
@@ -17,5 +19,19 @@ export function outliveReaders(): void {
     if (lost === undefined || code !== 0) return;
     process.exitCode = NOT_WHOLE;
     try { writeSync(2, `vaultctl: standard output could not be written: ${lost}\n`); } catch { /* Nobody is left to tell. */ }
+  });
+}
+
+/**
+ * An error that nobody waits for, the last word of a connection that is closed already, is a flaw of ours or of a library,
+ * and no reason to drop what the run has in hand: it is said once, without secrets, and what the run itself finds decides.
+ */
+export function outliveStrays(): void {
+  const said = new Set<string>();
+  process.on('uncaughtException', (error: unknown) => {
+    const line = redact(`vaultctl: an error that nobody waited for, the run goes on: ${messageOf(error)}`);
+    if (said.has(line)) return;
+    said.add(line);
+    process.stderr.write(`${line}\n`);
   });
 }
