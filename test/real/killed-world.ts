@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type SshdManager, type SshdOptions, type SshdWorld, startSshd } from './sshd.ts';
 import { type FrontMode, startTokenFront, type TokenFront } from './token-front.ts';
 import { type Servers, startVault } from './vault.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
+const ENDS_WITHIN_MS = 120_000;
 
 /** `before` the server sees the n-th request of a run, or `after` it has answered and before we hear of it. */
 export interface Strike { readonly at: number; readonly when: 'before' | 'after'; readonly signals: readonly NodeJS.Signals[] }
@@ -92,13 +94,39 @@ export class KilledWorld {
   begin(argv: readonly string[], node: readonly string[] = [], env: NodeJS.ProcessEnv = process.env, output?: number): Begun {
     const [verb, ...more] = argv;
     const child = spawn(process.execPath, [...node, join(repository, 'bin/vaultctl.js'), verb!, '-i', this.inventory, ...(this.master === undefined ? [] : ['-l', this.master]), ...more], { stdio: ['ignore', output ?? 'pipe', output ?? 'pipe'], env });
-    this.#before = this.front.requests.length;
-    this.front.onRequest(() => undefined);
-    this.front.dropReply(() => false);
+    this.#beginHearing();
     let text = '';
     child.stdout?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     child.stderr?.on('data', (chunk: Buffer) => { text += chunk.toString(); });
     return { child, ended: new Promise((done) => { child.on('close', (code, signal) => { done({ code, signal, text }); }); }) };
+  }
+
+  #beginHearing(): void {
+    this.#before = this.front.requests.length;
+    this.front.onRequest(() => undefined);
+    this.front.dropReply(() => false);
+  }
+
+  /** On a pseudo-terminal, as over ssh, which is closed at that request, as a connection that drops: SIGHUP, and nobody takes a line of output any more. What it said is not heard. */
+  async onTerminal(verb: string, { at, when }: Omit<Strike, 'signals'>): Promise<Ended> {
+    const code = join(this.folder, 'exit-code');
+    rmSync(code, { force: true });
+    this.#beginHearing();
+    // The kernel hangs up on the outer shell, and its end on all that run before it; the inner one lives to tell how that ended.
+    const line = `(trap '' HUP; env --default-signal=HUP '${process.execPath}' '${join(repository, 'bin/vaultctl.js')}' ${verb} -i '${this.inventory}'; echo $? >'${code}'); :`;
+    const terminal = spawn('script', ['-qec', line, '/dev/null'], { stdio: ['pipe', 'ignore', 'ignore'], env: { ...process.env, SHELL: '/bin/sh' } });
+    const strikes = (number: number, side: Strike['when']) => {
+      if (side === when && number - this.#before === at) terminal.kill('SIGKILL');
+      return false;
+    };
+    // The hang-up arrives before anything goes on.
+    this.front.onRequest(async ({ number }) => { strikes(number, 'before'); await sleep(number - this.#before === at ? 100 : 0); });
+    this.front.dropReply(({ number }) => strikes(number, 'after'));
+    for (const end = Date.now() + ENDS_WITHIN_MS; Date.now() < end; await sleep(50)) {
+      const said = existsSync(code) ? readFileSync(code, 'utf8') : '';
+      if (said.endsWith('\n')) return { code: Number(said), signal: null, text: '' };
+    }
+    throw new Error(`${verb} whose terminal was closed has not ended within ${ENDS_WITHIN_MS / 1000} s`);
   }
 
   run(verb: string, strike?: Strike): Promise<Ended> {
