@@ -9,11 +9,11 @@ const NOT_WHOLE = 1;
 /**
  * Whoever reads along may go away (`| head`, a terminal that is closed), and the disk of a log may be full. Node's own
  * answer is to die at once, where the keys may be in memory alone: instead a run goes on to its own end, unheard. Output
- * that a disk did not take is told by exit 1, where all else was well; a reader who had enough is no failure.
+ * that a disk did not take is told by exit 1, where all else was well; a reader who had enough, or closed his terminal, is no failure.
  */
 export function outliveReaders(): void {
   let lost: string | undefined;
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE') lost ??= error.message; });
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => { if (error.code !== 'EPIPE' && process.stdout.isTTY !== true) lost ??= error.message; });
   process.stderr.on('error', () => undefined);
   process.once('exit', (code) => {
     if (lost === undefined || code !== 0) return;
